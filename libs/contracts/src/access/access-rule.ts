@@ -1,0 +1,36 @@
+/** The shape of a CASL rule as it is stored, sent and packed. https://casl.js.org/v7/en/api/casl-ability */
+import { z } from 'zod'
+
+const scalar = z.union([z.string().max(500), z.number(), z.boolean(), z.null()])
+/** Operators that CASL evaluates in memory, without `$where` and `$regex`: no policy can run code or hang. */
+const operators = z.strictObject({
+  $eq: scalar.optional(),
+  $ne: scalar.optional(),
+  $gt: scalar.optional(),
+  $gte: scalar.optional(),
+  $lt: scalar.optional(),
+  $lte: scalar.optional(),
+  $in: z.array(scalar).max(200).optional(),
+  $nin: z.array(scalar).max(200).optional(),
+  $all: z.array(scalar).max(200).optional(),
+  $size: z.number().int().min(0).optional(),
+  $exists: z.boolean().optional(),
+})
+export const conditionField = z.string().regex(/^(?!.*(?:__proto__|constructor|prototype))[A-Za-z_][A-Za-z0-9_.-]{0,99}$/)
+
+/** Field → value or operators. `${subject.id}`, `${subject.tenant}` and `${subject.organizations}` stand for the asking subject. */
+export const conditions = z.record(conditionField, z.union([scalar, operators])).refine((c) => Object.keys(c).length <= 50)
+
+export const accessRule = z.strictObject({
+  action: z.union([z.string().min(1).max(64), z.array(z.string().min(1).max(64)).min(1).max(50)]),
+  subject: z.union([z.string().min(1).max(128), z.array(z.string().min(1).max(128)).min(1).max(50)]),
+  fields: z.array(z.string().min(1).max(100)).max(100).optional(),
+  conditions: conditions.optional(),
+  /** A deny rule. */
+  inverted: z.boolean().optional(),
+  /** Told to whoever is refused by this rule. */
+  reason: z.string().max(500).optional(),
+})
+export type AccessRule = z.output<typeof accessRule>
+
+export const accessRules = z.array(accessRule).max(500)

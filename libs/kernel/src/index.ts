@@ -1,0 +1,7 @@
+export * from './claim.js'
+export * from './clock.js'
+export { claimsOf, fold, type Decider } from './decider.js'
+export * from './event.js'
+export * from './id.js'
+export * from './refusal.js'
+export * from './spec.js'

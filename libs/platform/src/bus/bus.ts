@@ -1,0 +1,30 @@
+/** The port of the bus: at least once, in order per stream, groups independent of each other. */
+import type { StoredEvent } from '../events/event-store.js'
+
+/** Events of one context and one partition, in order of their sequence numbers. */
+export interface BusBatch {
+  readonly context: string
+  readonly p: number
+  readonly events: readonly StoredEvent[]
+}
+
+export interface Subscription {
+  /** Consumers with the same group share the work; every group gets every event. */
+  readonly group: string
+  /** Contexts (topics) to listen to: `identity`, `admin`. */
+  readonly contexts: readonly string[]
+  /** A rejected batch comes again, to this group only. The next batch of a partition waits until this one resolves. */
+  handle(batch: BusBatch): Promise<void>
+  /**
+   * Last sequence number that the group needs no more, by context and partition; the bus starts after it.
+   * Without it the bus starts after what the group last resolved, or at the beginning of history.
+   */
+  from?(context: string, p: number): Promise<number | undefined>
+}
+
+export abstract class Bus {
+  /** Resolves when the records are as durable as the bus keeps them. Publishing the same (context, p, seq) again is harmless. */
+  abstract publish(events: readonly StoredEvent[]): Promise<void>
+  /** Resolves when the subscription is active; the result stops it after the running batch. */
+  abstract subscribe(subscription: Subscription): Promise<() => Promise<void>>
+}

@@ -1,0 +1,20 @@
+/** What the runner asks of a technology: the four ports for each service. */
+import type { Bus } from '../bus/bus.js'
+import type { EventStore } from '../events/event-store.js'
+import type { SubjectKeyStore } from '../privacy/subject-key-store.js'
+import type { Rows } from '../views/rows.js'
+
+export interface ServicePorts {
+  readonly store: EventStore
+  readonly rows: Rows
+  readonly bus: Bus
+  readonly keys: SubjectKeyStore
+}
+
+export interface Adapters {
+  /** `embedded` or `distributed`: for the log and `/readyz` only; no code may branch on it. */
+  readonly name: string
+  /** Ports of one service; each service has a store and rows of its own. */
+  portsFor(service: string): Promise<ServicePorts>
+  close(): Promise<void>
+}
