@@ -1,0 +1,177 @@
+/**
+ * What every benchmark shares: servers as child processes pinned to one core, a load generator that checks every answer,
+ * CPU time by the kernel's accounting, alternating rounds of ours and its limit, and one result line.
+ */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync, mkdirSync, existsSync } from 'node:fs'
+import { Agent, request as httpRequest } from 'node:http'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = fileURLToPath(new URL('../..', import.meta.url))
+export const quick = process.argv.includes('--quick')
+const serverCore = '0'
+const ticksPerSecond = 100 // USER_HZ on Linux
+
+/** User plus system seconds of a process and its threads so far. */
+export const cpuSeconds = (pid) => {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
+}
+
+/** Resident memory of a process in megabytes. */
+export const residentMegabytes = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024
+
+export const temporaryFolder = () => {
+  const folder = mkdtempSync(join(tmpdir(), 'pavan-bench-'))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+const canPin = process.platform === 'linux' && availableParallelism() > 1
+
+/** Runs a Node program on one core and waits until it prints a line that matches. */
+export const startNode = async (file, { args = [], env = {}, ready }) => {
+  const command = canPin ? ['taskset', '-c', serverCore, process.execPath] : [process.execPath]
+  const child = spawn(command[0], [...command.slice(1), file, ...args], {
+    cwd: root,
+    env: { ...process.env, NODE_ENV: 'production', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  const match = await new Promise((resolve, reject) => {
+    const look = (chunk) => {
+      output += chunk
+      const found = ready.exec(output)
+      if (found) resolve(found)
+    }
+    child.stdout.on('data', look)
+    child.stderr.on('data', look)
+    child.once('exit', (code) => reject(new Error(`${file} ended with ${code} before it was ready:\n${output.slice(-4000)}`)))
+  })
+  return {
+    pid: child.pid,
+    match,
+    output: () => output,
+    stop: () =>
+      new Promise((resolve) => {
+        if (child.exitCode !== null || child.signalCode !== null) return resolve()
+        child.once('exit', resolve)
+        child.kill('SIGTERM')
+      }),
+  }
+}
+
+/** The all-in-one system on a data folder, with the rate limits out of the way. */
+export const startPavan = async (folder, env = {}) => {
+  const server = await startNode(join(root, 'apps/all-in-one/dist/main.js'), {
+    env: { PAVAN_DATA: folder, PORT: '0', LOG_LEVEL: 'warn', PAVAN_RATE_LIMITS: 'off', ...env },
+    ready: /(http:\/\/(?:localhost|127\.0\.0\.1):\d+)/,
+  })
+  const base = server.match[1]
+  const operator = JSON.parse(readFileSync(join(folder, 'operator.json'), 'utf8'))
+  return { ...server, base, operator }
+}
+
+const agent = new Agent({ keepAlive: true, maxSockets: 256 })
+
+/** One HTTP request over a kept-alive connection; resolves with status, headers and text. */
+export const call = (url, { method = 'GET', headers = {}, body } = {}) =>
+  new Promise((resolve, reject) => {
+    const request = httpRequest(url, { method, agent, headers: body ? { ...headers, 'content-length': Buffer.byteLength(body) } : headers }, (response) => {
+      let text = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk) => (text += chunk))
+      response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, text }))
+      response.on('error', reject)
+    })
+    request.on('error', reject)
+    request.end(body)
+  })
+
+/** Keeps `concurrency` calls of `once(worker)` under way for a time; `once` throws when an answer is wrong. */
+export const load = async ({ concurrency, milliseconds, once }) => {
+  const started = performance.now()
+  let done = 0
+  const times = []
+  await Promise.all(
+    Array.from({ length: concurrency }, async (_, worker) => {
+      while (performance.now() - started < milliseconds) {
+        const before = performance.now()
+        await once(worker)
+        times.push(performance.now() - before)
+        done++
+      }
+    }),
+  )
+  return { done, perSecond: done / ((performance.now() - started) / 1000), p50: percentile(times, 0.5), p99: percentile(times, 0.99) }
+}
+
+export const percentile = (values, share) => {
+  if (values.length === 0) return NaN
+  const sorted = Float64Array.from(values).sort()
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
+}
+
+export const median = (values) => percentile(values, 0.5)
+
+export const round = (value, digits = 3) => (Number.isFinite(value) ? Number(value.toFixed(digits)) : value)
+
+/**
+ * Alternating rounds: ours, limit, ours, limit … Each side is `{pid?, run(milliseconds) → {done, perSecond}}`.
+ * The figures are medians over the rounds; the ratio is the median of the ratios of neighbouring rounds.
+ */
+export const compare = async ({ ours, limit, rounds = quick ? 3 : 5, milliseconds = quick ? 3000 : 8000, warmup = quick ? 1000 : 3000 }) => {
+  await limit.run(warmup)
+  await ours.run(warmup)
+  const sides = { ours: [], limit: [] }
+  for (let index = 0; index < rounds; index++) {
+    for (const [name, side] of [['limit', limit], ['ours', ours]]) {
+      const before = side.pid ? cpuSeconds(side.pid) : undefined
+      const result = await side.run(milliseconds)
+      const cpu = side.pid ? ((cpuSeconds(side.pid) - before) / result.done) * 1000 : undefined
+      sides[name].push({ ...result, cpu })
+      console.log(
+        `  round ${index + 1} ${name.padEnd(5)} ${round(result.perSecond, 0)}/s` +
+          (result.p50 === undefined ? '' : `  p50 ${round(result.p50, 2)} ms  p99 ${round(result.p99, 2)} ms`) +
+          (cpu === undefined ? '' : `  ${round(cpu)} CPU s per 1,000`),
+      )
+    }
+  }
+  return {
+    ours: median(sides.ours.map((r) => r.perSecond)),
+    limit: median(sides.limit.map((r) => r.perSecond)),
+    ratio: median(sides.ours.map((r, i) => r.perSecond / sides.limit[i].perSecond)),
+    cpuSecondsPer1000: sides.ours[0].cpu === undefined ? null : median(sides.ours.map((r) => r.cpu)),
+    limitCpuSecondsPer1000: sides.limit[0].cpu === undefined ? null : median(sides.limit.map((r) => r.cpu)),
+  }
+}
+
+const version = (name) => JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')).version
+
+/** Prints versions and the result line, and keeps the full run as text in `bench/results/`. */
+export const report = (scenario, { ours, limit = null, ratio = null, must, aim, cpuSecondsPer1000 = null, ...more }) => {
+  const versions = `node ${process.version.slice(1)}, sqlite ${process.versions.sqlite}, oidc-provider ${version('oidc-provider')}, @nestjs/core ${version('@nestjs/core')}, ${availableParallelism()} cores`
+  const result = {
+    scenario,
+    ours: typeof ours === 'number' ? round(ours) : ours,
+    limit: typeof limit === 'number' ? round(limit) : limit,
+    ratio: ratio === null ? null : round(ratio),
+    must,
+    aim,
+    cpuSecondsPer1000: cpuSecondsPer1000 === null ? null : round(cpuSecondsPer1000),
+  }
+  const lines = [
+    `versions: ${versions}`,
+    ...Object.entries(more).map(([name, value]) => `${name}: ${typeof value === 'number' ? round(value) : JSON.stringify(value)}`),
+    JSON.stringify(result),
+  ]
+  console.log(lines.join('\n'))
+  if (!quick && !process.argv.includes('--no-keep')) {
+    const folder = join(root, 'bench/results')
+    if (!existsSync(folder)) mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, `${scenario}.txt`), `${lines.join('\n')}\n`)
+  }
+}
