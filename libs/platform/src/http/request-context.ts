@@ -1,0 +1,39 @@
+/** Request id and trace of a request, shared by the gateway and the service behind it in the same process. */
+import { getRandomValues, randomBytes } from 'node:crypto'
+import { makeId } from '@pavan/kernel'
+
+export interface RequestContext {
+  readonly requestId: string
+  /** 32 hex digits (W3C Trace Context, section 3.2.2.3). */
+  readonly traceId: string
+  /** What is sent on: same trace id, our own span id. */
+  readonly traceparent: string
+}
+
+const place = Symbol('pavan.request')
+
+interface Carrier {
+  headers?: Record<string, string | string[] | undefined>
+  [place]?: RequestContext
+}
+
+const traceparentShape = /^[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})$/
+const requestIdShape = /^[A-Za-z0-9._-]{8,64}$/
+
+/** The context of a raw request, made at first sight. A well-formed `traceparent` and `x-request-id` of the caller are kept. */
+export const requestContextOf = (raw: object): RequestContext => {
+  const carrier = raw as Carrier
+  return (carrier[place] ??= make(carrier.headers ?? {}))
+}
+
+const make = (headers: NonNullable<Carrier['headers']>): RequestContext => {
+  const given = typeof headers.traceparent === 'string' ? traceparentShape.exec(headers.traceparent) : null
+  const random = randomBytes(24).toString('hex')
+  const traceId = given?.[1] ?? random.slice(0, 32)
+  const id = headers['x-request-id']
+  return {
+    requestId: typeof id === 'string' && requestIdShape.test(id) ? id : makeId('request', Date.now(), (into) => getRandomValues(into)),
+    traceId,
+    traceparent: `00-${traceId}-${random.slice(32)}-${given?.[2] ?? '00'}`,
+  }
+}
