@@ -1,0 +1,130 @@
+/**
+ * Counters, histograms and gauges of the process. Before a meter is installed, counters are kept and handed over later,
+ * so that nothing has to load a metrics SDK before the system is ready.
+ */
+import type { Attributes, Meter } from '@opentelemetry/api'
+
+export interface Counter {
+  add(by: number, attributes?: Attributes): void
+}
+export interface Histogram {
+  record(value: number, attributes?: Attributes): void
+}
+export interface MetricOptions {
+  /** One sentence for the metrics reference. */
+  readonly description: string
+  /** UCUM unit: `s`, `By`, `{request}`. */
+  readonly unit?: string
+  /** Upper bounds of a histogram's buckets. */
+  readonly buckets?: readonly number[]
+}
+/** Called at each scrape. */
+export type Observe = (report: (value: number, attributes?: Attributes) => void) => void
+
+interface Instrument {
+  install(meter: Meter): void
+}
+
+/** At most this many early values of a histogram are kept. */
+const early = 1000
+
+export class Metrics {
+  #meter: Meter | undefined
+  readonly #instruments = new Map<string, Instrument>()
+
+  counter(name: string, options: MetricOptions): Counter {
+    return this.#declare(name, () => new EarlyCounter(name, options))
+  }
+
+  histogram(name: string, options: MetricOptions): Histogram {
+    return this.#declare(name, () => new EarlyHistogram(name, options))
+  }
+
+  /** Declares a value that is read when somebody asks. Several owners may report into one gauge. */
+  gauge(name: string, options: MetricOptions, observe: Observe): () => void {
+    const gauge = this.#declare(name, () => new SharedGauge(name, options))
+    gauge.observers.add(observe)
+    return () => gauge.observers.delete(observe)
+  }
+
+  /** Sends everything, kept counts included, to a meter of the OpenTelemetry SDK. */
+  install(meter: Meter): void {
+    this.#meter = meter
+    for (const instrument of this.#instruments.values()) instrument.install(meter)
+  }
+
+  /** Names in use, for the metrics reference. */
+  names(): readonly string[] {
+    return [...this.#instruments.keys()].sort()
+  }
+
+  #declare<I extends Instrument>(name: string, make: () => I): I {
+    const known = this.#instruments.get(name)
+    if (known) return known as I
+    const made = make()
+    this.#instruments.set(name, made)
+    if (this.#meter) made.install(this.#meter)
+    return made
+  }
+}
+
+class EarlyCounter implements Counter, Instrument {
+  #target: Counter | undefined
+  #kept: [number, Attributes | undefined][] = []
+
+  constructor(
+    readonly name: string,
+    readonly options: MetricOptions,
+  ) {}
+
+  add(by: number, attributes?: Attributes): void {
+    if (this.#target) return this.#target.add(by, attributes)
+    const same = this.#kept.find(([, kept]) => JSON.stringify(kept) === JSON.stringify(attributes))
+    if (same) same[0] += by
+    else this.#kept.push([by, attributes])
+  }
+
+  install(meter: Meter): void {
+    this.#target = meter.createCounter(this.name, this.options)
+    for (const [by, attributes] of this.#kept.splice(0)) this.#target.add(by, attributes)
+  }
+}
+
+class EarlyHistogram implements Histogram, Instrument {
+  #target: Histogram | undefined
+  #kept: [number, Attributes | undefined][] = []
+
+  constructor(
+    readonly name: string,
+    readonly options: MetricOptions,
+  ) {}
+
+  record(value: number, attributes?: Attributes): void {
+    if (this.#target) this.#target.record(value, attributes)
+    else if (this.#kept.length < early) this.#kept.push([value, attributes])
+  }
+
+  install(meter: Meter): void {
+    const advice = this.options.buckets ? { explicitBucketBoundaries: [...this.options.buckets] } : undefined
+    this.#target = meter.createHistogram(this.name, { ...this.options, advice })
+    for (const [value, attributes] of this.#kept.splice(0)) this.#target.record(value, attributes)
+  }
+}
+
+class SharedGauge implements Instrument {
+  readonly observers = new Set<Observe>()
+
+  constructor(
+    readonly name: string,
+    readonly options: MetricOptions,
+  ) {}
+
+  install(meter: Meter): void {
+    meter.createObservableGauge(this.name, this.options).addCallback((result) => {
+      for (const observe of this.observers) observe((value, attributes) => result.observe(value, attributes))
+    })
+  }
+}
+
+/** The metrics of this process. */
+export const metrics = new Metrics()
