@@ -1,0 +1,19 @@
+/** What the provider must know of a person. The user slice implements it from the user's stream: exact, never from a lagging view. */
+
+export interface Account {
+  readonly user: string
+  /** `active`: may hold sessions and get tokens. Blocked and erased people may not. */
+  readonly status: 'active' | 'blocked' | 'erased'
+  readonly email: string | undefined
+  readonly emailVerified: boolean
+  readonly name: string | undefined
+  /** BCP 47. */
+  readonly locale: string | undefined
+  /** Milliseconds since 1970 of the last change, for `updated_at`. */
+  readonly updatedAt: number | undefined
+}
+
+export abstract class AccountSource {
+  /** Undefined when there is no such person in this tenant. */
+  abstract find(tenant: string, user: string): Promise<Account | undefined>
+}
