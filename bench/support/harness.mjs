@@ -154,15 +154,8 @@ const version = (name) => JSON.parse(readFileSync(join(root, 'node_modules', nam
 /** Prints versions and the result line, and keeps the full run as text in `bench/results/`. */
 export const report = (scenario, { ours, limit = null, ratio = null, must, aim, cpuSecondsPer1000 = null, ...more }) => {
   const versions = `node ${process.version.slice(1)}, sqlite ${process.versions.sqlite}, oidc-provider ${version('oidc-provider')}, @nestjs/core ${version('@nestjs/core')}, ${availableParallelism()} cores`
-  const result = {
-    scenario,
-    ours: typeof ours === 'number' ? round(ours) : ours,
-    limit: typeof limit === 'number' ? round(limit) : limit,
-    ratio: ratio === null ? null : round(ratio),
-    must,
-    aim,
-    cpuSecondsPer1000: cpuSecondsPer1000 === null ? null : round(cpuSecondsPer1000),
-  }
+  const short = (value) => (Array.isArray(value) ? value.map((one) => round(one)) : typeof value === 'number' ? round(value) : value)
+  const result = { scenario, ours: short(ours), limit: short(limit), ratio: short(ratio), must, aim, cpuSecondsPer1000: short(cpuSecondsPer1000) }
   const lines = [
     `versions: ${versions}`,
     ...Object.entries(more).map(([name, value]) => `${name}: ${typeof value === 'number' ? round(value) : JSON.stringify(value)}`),
