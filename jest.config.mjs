@@ -1,4 +1,13 @@
-import { existsSync } from "node:fs"
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import vm from 'node:vm'
+
+// ESM-only packages (NestJS 12, jose, oidc-provider) need --experimental-vm-modules and Node 24: a bare `npx jest` starts itself again with both.
+if (typeof vm.SourceTextModule !== 'function') {
+  const own = `${import.meta.dirname}/node_modules/node/bin/node`
+  const { status } = spawnSync(own, ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', ...process.argv.slice(2)], { cwd: import.meta.dirname, stdio: 'inherit' })
+  process.exit(status ?? 1)
+}
 
 // Our sources become CommonJS for the test run; packages are used as they are (Node loads ESM from CommonJS).
 export default {
