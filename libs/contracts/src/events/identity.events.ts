@@ -10,7 +10,7 @@ export const signInMethod = z.enum(['password', 'sso', 'set-up'])
 
 export const userRegistered = defineEvent('user.registered', 'A person has an account.', {
   data: z.object({
-    method: z.enum(['password', 'set-up', 'admin']),
+    method: z.enum(['password', 'set-up', 'admin', 'import']),
     /** Client through which the person came, if any. */
     client: id.optional(),
     /** Roles that come with the account, such as `administrator` for the set-up link. */
@@ -30,7 +30,11 @@ export const userEmailChanged = defineEvent('user.email-changed', 'The account h
   personal: z.object({ email }),
 })
 export const userPasswordChanged = defineEvent('user.password-changed', 'The account has another password.', {
-  data: z.object({ method: z.enum(['change', 'reset', 'rehash', 'admin']) }),
+  data: z.object({
+    method: z.enum(['change', 'reset', 'rehash', 'admin']),
+    /** The session in which the person changed it stays; every other one ends. */
+    session: id.optional(),
+  }),
   secret: z.object({ passwordHash: z.string().max(512) }),
 })
 export const userBlocked = defineEvent('user.blocked', 'An administrator blocked the account.', { data: z.object({}) })
