@@ -41,6 +41,7 @@ export const commonProblems = {
   'request.idempotency.mismatch': { status: 422, title: 'The Idempotency-Key was used for another request', detail: 'Use a new key for a new request.' },
   'request.version.conflict': { status: 412, title: 'It was changed meanwhile', detail: 'Read it again and send the ETag that you got as If-Match.' },
   'request.version.required': { status: 428, title: 'If-Match is missing', detail: 'Read it first and send its ETag as If-Match.' },
+  'request.subject.erased': { status: 410, title: 'The person is erased', detail: 'Nothing can be written for a person who was erased.' },
   'request.conflict.busy': { status: 409, title: 'Others are changing the same thing', detail: 'Try again.' },
   'request.position.timeout': { status: 503, title: 'The view has not caught up yet', detail: 'Try again, or ask without Pavan-Wait-For.' },
   'service.overloaded': { status: 503, title: 'The service is busy', detail: 'Wait the seconds given in Retry-After.' },

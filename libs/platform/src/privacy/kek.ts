@@ -1,0 +1,59 @@
+/** The key-encryption key: wraps the data keys of subjects. It comes from the environment, a file, or later a key management service. */
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
+
+const algorithm = 'aes-256-gcm' // NIST SP 800-38D
+
+/** Nonce, tag and ciphertext in one buffer: 12 + 16 + n bytes. */
+export const encrypt = (key: Uint8Array, plain: Uint8Array, associated: string): Buffer => {
+  const nonce = randomBytes(12)
+  const cipher = createCipheriv(algorithm, key, nonce)
+  cipher.setAAD(Buffer.from(associated))
+  const body = cipher.update(plain)
+  cipher.final()
+  return Buffer.concat([nonce, cipher.getAuthTag(), body])
+}
+
+/** Throws when the key, the associated data or a single bit is wrong. */
+export const decrypt = (key: Uint8Array, sealed: Uint8Array, associated: string): Buffer => {
+  const decipher = createDecipheriv(algorithm, key, sealed.subarray(0, 12), { authTagLength: 16 })
+  decipher.setAAD(Buffer.from(associated))
+  decipher.setAuthTag(sealed.subarray(12, 28))
+  const plain = decipher.update(sealed.subarray(28))
+  decipher.final()
+  return plain
+}
+
+export abstract class KeyEncryptionKey {
+  /** Names the key; stored beside everything that it wrapped. */
+  abstract readonly id: string
+  abstract wrap(dataKey: Uint8Array, associated: string): Promise<Uint8Array>
+  /** Throws when the key was wrapped by another one, which `kek` names. */
+  abstract unwrap(wrapped: Uint8Array, associated: string, kek: string): Promise<Uint8Array>
+}
+
+/** Keys held in memory. The first one wraps; the others only unwrap, until everything is wrapped anew. */
+export class LocalKeyEncryptionKey extends KeyEncryptionKey {
+  readonly id: string
+  readonly #keys = new Map<string, Uint8Array>()
+
+  constructor(current: Uint8Array, former: readonly Uint8Array[] = []) {
+    super()
+    for (const key of [current, ...former]) {
+      if (key.length !== 32) throw new RangeError('a key-encryption key has 32 bytes')
+      this.#keys.set(nameOf(key), key)
+    }
+    this.id = nameOf(current)
+  }
+
+  async wrap(dataKey: Uint8Array, associated: string): Promise<Uint8Array> {
+    return encrypt(this.#keys.get(this.id) as Uint8Array, dataKey, associated)
+  }
+
+  async unwrap(wrapped: Uint8Array, associated: string, kek: string): Promise<Uint8Array> {
+    const key = this.#keys.get(kek)
+    if (!key) throw new Error(`the key-encryption key ${kek} is not configured`)
+    return decrypt(key, wrapped, associated)
+  }
+}
+
+const nameOf = (key: Uint8Array): string => createHash('sha256').update('pavan kek name').update(key).digest('hex').slice(0, 16)

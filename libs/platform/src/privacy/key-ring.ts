@@ -1,0 +1,107 @@
+/** Data keys of subjects, opened and kept for a while; what is sealed under one can be read until the key is destroyed. */
+import { randomBytes } from 'node:crypto'
+import { decrypt, encrypt, type KeyEncryptionKey } from './kek.js'
+import type { SubjectKeyStore } from './subject-key-store.js'
+
+/** Opened keys in memory: 100 bytes each. */
+const capacity = 50_000
+
+export class SubjectErased extends Error {
+  constructor() {
+    super('the key of the subject is destroyed')
+    this.name = 'SubjectErased'
+  }
+}
+
+export class KeyRing {
+  /** Oldest use first. */
+  readonly #open = new Map<string, Uint8Array>()
+  readonly #loading = new Map<string, Promise<Uint8Array | undefined>>()
+  readonly #destroyed = new Set<string>()
+
+  constructor(
+    private readonly store: SubjectKeyStore,
+    private readonly kek: KeyEncryptionKey,
+  ) {}
+
+  /** Encrypts a JSON value (AES-256-GCM) under the key of a subject, made at first use. `aad` binds it to its place. Throws `SubjectErased`. */
+  async seal(tenant: string, subject: string, aad: string, plain: unknown): Promise<string> {
+    const key = this.#cached(tenant, subject) ?? (await this.#load(tenant, subject, true))
+    if (!key) throw new SubjectErased()
+    return encrypt(key, Buffer.from(JSON.stringify(plain)), aad).toString('base64')
+  }
+
+  /** The value, or `undefined` when the key is destroyed. Throws when the text was changed or moved to another place. */
+  async open(tenant: string, subject: string, aad: string, sealed: string): Promise<unknown | undefined> {
+    const key = this.#cached(tenant, subject) ?? (await this.#load(tenant, subject, false))
+    return key && JSON.parse(decrypt(key, Buffer.from(sealed, 'base64'), aad).toString())
+  }
+
+  /** Makes everything sealed under the key unreadable, for ever. Durable when it resolves. */
+  async destroy(tenant: string, subject: string): Promise<void> {
+    await this.store.destroy(tenant, subject)
+    this.forget(tenant, subject)
+  }
+
+  /** Another process destroyed the key. */
+  forget(tenant: string, subject: string): void {
+    const name = `${tenant}/${subject}`
+    this.#open.delete(name)
+    this.#destroyed.add(name)
+  }
+
+  async isDestroyed(tenant: string, subject: string): Promise<boolean> {
+    return this.#destroyed.has(`${tenant}/${subject}`) || (await this.store.get(tenant, subject)).state === 'destroyed'
+  }
+
+  /** Wraps keys of former key-encryption keys anew, up to a number; answers how many. Repeat until 0. */
+  async rewrap(limit = 500): Promise<number> {
+    let count = 0
+    for (const before of await this.store.outdated(this.kek.id, limit)) {
+      const place = associated(before.tenant, before.subject)
+      const opened = await this.kek.unwrap(before.wrapped, place, before.kek)
+      if (await this.store.rewrap(before, { ...before, wrapped: await this.kek.wrap(opened, place), kek: this.kek.id })) count++
+    }
+    return count
+  }
+
+  #cached(tenant: string, subject: string): Uint8Array | undefined {
+    return this.#open.get(`${tenant}/${subject}`)
+  }
+
+  #load(tenant: string, subject: string, create: boolean): Promise<Uint8Array | undefined> {
+    const name = `${tenant}/${subject}`
+    if (this.#destroyed.has(name)) return Promise.resolve(undefined)
+    const running = this.#loading.get(name)
+    // A reader that found no key must not decide for a writer that makes one.
+    if (running) return running.then((key) => key ?? (create ? this.#fetch(tenant, subject, true) : undefined))
+    const loading = this.#fetch(tenant, subject, create).finally(() => this.#loading.delete(name))
+    this.#loading.set(name, loading)
+    return loading
+  }
+
+  async #fetch(tenant: string, subject: string, create: boolean): Promise<Uint8Array | undefined> {
+    const name = `${tenant}/${subject}`
+    let found = await this.store.get(tenant, subject)
+    if (found.state === 'unknown' && create) {
+      const wrapped = await this.kek.wrap(randomBytes(32), associated(tenant, subject))
+      found = await this.store.insert({ tenant, subject, wrapped, kek: this.kek.id })
+    }
+    if (found.state === 'destroyed') this.#destroyed.add(name)
+    if (found.state !== 'present') return undefined
+    const key = await this.kek.unwrap(found.key.wrapped, associated(tenant, subject), found.key.kek)
+    if (this.#destroyed.has(name)) return undefined // destroyed while it was being read
+    this.#open.set(name, key)
+    if (this.#open.size > capacity) this.#evict()
+    return key
+  }
+
+  #evict(): void {
+    for (const name of this.#open.keys()) {
+      this.#open.delete(name)
+      if (this.#open.size <= capacity * 0.9) return
+    }
+  }
+}
+
+const associated = (tenant: string, subject: string): string => `key/${tenant}/${subject}`
