@@ -1,0 +1,50 @@
+/** Reads JSON bodies, and refuses those that mean trouble further in. */
+import { isUtf8 } from 'node:buffer'
+import { RefusalError } from '@pavan/kernel'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { defaultBodyLimit, maxBodyLimit } from './body-limit.js'
+
+/** Levels of nesting of arrays and objects. */
+export const maxDepth = 20
+
+const malformed = () => new RefusalError('request.body.malformed')
+
+/** Refuses bodies that are nested too deeply, and NUL characters, which stores and terminals disagree about. */
+export const checkValue = (value: unknown, lookForNul: boolean, depth = 0): void => {
+  if (typeof value === 'string') {
+    if (lookForNul && value.includes('\0')) throw malformed()
+    return
+  }
+  if (typeof value !== 'object' || value === null) return
+  if (depth >= maxDepth) throw malformed()
+  for (const key in value) {
+    if (lookForNul && key.includes('\0')) throw malformed()
+    checkValue((value as Record<string, unknown>)[key], lookForNul, depth + 1)
+  }
+}
+
+export const limitOf = (request: FastifyRequest): number =>
+  (request.routeOptions.config as { bodyLimit?: number }).bodyLimit ?? defaultBodyLimit
+
+/** Takes the place of Fastify's parsers: JSON only, everything else is 415. */
+export const readJsonBodies = (fastify: FastifyInstance): void => {
+  // secure-json-parse behind it refuses __proto__ and constructor.prototype keys.
+  const parse = fastify.getDefaultJsonParser('error', 'error')
+  fastify.removeAllContentTypeParsers()
+  fastify.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer', bodyLimit: maxBodyLimit }, (request, body, done) => {
+    const limit = limitOf(request)
+    if (body.length > limit) return done(new RefusalError('request.body.too-large', { limit }))
+    if (body.length === 0) return done(null, undefined)
+    if (!isUtf8(body)) return done(malformed())
+    const text = body.toString()
+    void parse(request, text, (error, value: unknown) => {
+      if (error) return done(malformed())
+      try {
+        checkValue(value, text.includes('\\u0000'))
+      } catch (refusal) {
+        return done(refusal as Error)
+      }
+      done(null, value)
+    })
+  })
+}
