@@ -1,4 +1,5 @@
 /** The port of the bus: at least once, in order per stream, groups independent of each other. */
+import type { Position } from '@pavan/kernel'
 import type { StoredEvent } from '../events/event-store.js'
 
 /** Events of one context and one partition, in order of their sequence numbers. */
@@ -27,4 +28,6 @@ export abstract class Bus {
   abstract publish(events: readonly StoredEvent[]): Promise<void>
   /** Resolves when the subscription is active; the result stops it after the running batch. */
   abstract subscribe(subscription: Subscription): Promise<() => Promise<void>>
+  /** The last published position of each partition of a context that has records. */
+  abstract heads(context: string): Promise<readonly Position[]>
 }

@@ -1,0 +1,102 @@
+/**
+ * The Nest transport of events: whatever the bus is made of, batches come to Nest's message handlers through it.
+ * A batch is resolved only when its handler has finished, so that nothing that failed counts as done.
+ */
+import { Server, type CustomTransportStrategy } from '@nestjs/microservices'
+import type { Position } from '@pavan/kernel'
+import { isObservable, lastValueFrom } from 'rxjs'
+import type { Bus, BusBatch } from './bus.js'
+
+/** What an `@EventPattern` names: a group of consumers and the contexts that it listens to. */
+export interface ConsumerPattern {
+  readonly group: string
+  readonly contexts: readonly string[]
+}
+
+/** Something that takes batches and knows how far it has got. */
+export interface BatchConsumer {
+  readonly name: string
+  readonly contexts: readonly string[]
+  handle(batch: BusBatch): Promise<void>
+  position(context: string, p: number): Promise<number>
+}
+
+type Stop = () => Promise<void>
+
+export class BusTransport extends Server implements CustomTransportStrategy {
+  override readonly transportId = Symbol('pavan-bus')
+  readonly #consumers = new Map<string, BatchConsumer>()
+  readonly #subscriptions = new Map<string, Promise<Stop>>()
+  #listening = false
+
+  constructor(
+    private readonly bus: Bus,
+    /** Name of the service: groups of two services are never the same. */
+    private readonly service: string,
+  ) {
+    super()
+  }
+
+  async listen(callback: (error?: unknown) => void): Promise<void> {
+    this.#listening = true
+    try {
+      await Promise.all([...this.messageHandlers.keys()].map((pattern) => this.#subscribe(pattern)))
+      callback()
+    } catch (error) {
+      callback(error)
+    }
+  }
+
+  /** Adds a consumer, also while the transport is running. Returns how to take it away. */
+  async consume(consumer: BatchConsumer): Promise<Stop> {
+    const pattern = this.normalizePattern({ group: consumer.name, contexts: consumer.contexts } as never)
+    this.#consumers.set(pattern, consumer)
+    this.addHandler(pattern, (batch: BusBatch) => consumer.handle(batch) as never, true)
+    if (this.#listening) await this.#subscribe(pattern)
+    return async () => {
+      await (await this.#subscriptions.get(pattern))?.()
+      this.#subscriptions.delete(pattern)
+      this.#consumers.delete(pattern)
+      this.messageHandlers.delete(pattern)
+    }
+  }
+
+  heads(context: string): Promise<readonly Position[]> {
+    return this.bus.heads(context)
+  }
+
+  async close(): Promise<void> {
+    this.#listening = false
+    const stops = await Promise.all(this.#subscriptions.values())
+    this.#subscriptions.clear()
+    await Promise.all(stops.map((stop) => stop()))
+  }
+
+  #subscribe(pattern: string): Promise<Stop> {
+    const running = this.#subscriptions.get(pattern)
+    if (running) return running
+    const { group, contexts } = JSON.parse(pattern) as ConsumerPattern
+    const consumer = this.#consumers.get(pattern)
+    const subscription = this.bus.subscribe({
+      group: `${this.service}/${group}`,
+      contexts,
+      handle: (batch) => this.#deliver(pattern, batch),
+      ...(consumer ? { from: (context: string, p: number) => consumer.position(context, p) } : {}),
+    })
+    this.#subscriptions.set(pattern, subscription)
+    return subscription
+  }
+
+  async #deliver(pattern: string, batch: BusBatch): Promise<void> {
+    const result = await this.getHandlerByPattern(pattern)?.(batch)
+    if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined })
+  }
+
+  on(): never {
+    throw new Error('the bus transport has no events of its own')
+  }
+
+  unwrap<T>(): T {
+    return this.bus as T
+  }
+}

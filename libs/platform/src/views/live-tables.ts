@@ -1,0 +1,64 @@
+/** Which generation of a view's tables is read now. Handlers and readers name a table; the physical one changes under them. */
+import { Rows, defineTable, type ApplyResult, type Checkpoint, type FindQuery, type Page, type RowChange, type TableDefinition } from './rows.js'
+
+/** Points from a view to its live generation: view version × 1,000 + number of the rebuild. */
+export interface ViewPointer {
+  readonly view: string
+  readonly generation: number
+}
+export const viewPointers = defineTable<ViewPointer>({ name: 'view-pointers', version: 1, durability: 'rebuildable', indexes: {} })
+
+/** Physical table of a generation. */
+export const physical = <R extends object>(table: TableDefinition<R>, generation: number): TableDefinition<R> => ({ ...table, version: generation })
+
+export class LiveTables {
+  readonly #generations = new Map<string, number>()
+
+  set(table: TableDefinition<any>, generation: number): void {
+    this.#generations.set(table.name, generation)
+  }
+
+  of<R extends object>(table: TableDefinition<R>): TableDefinition<R> {
+    const generation = this.#generations.get(table.name)
+    return generation === undefined ? table : physical(table, generation)
+  }
+}
+
+/** Maps the tables of every call: to the live generation for readers, to one's own for a view that is being built. */
+export class MappedRows extends Rows {
+  constructor(
+    private readonly rows: Rows,
+    private readonly map: <R extends object>(table: TableDefinition<R>) => TableDefinition<R>,
+  ) {
+    super()
+  }
+
+  open(tables: readonly TableDefinition<never>[]): Promise<void> {
+    return this.rows.open(tables.map((table) => this.map(table)))
+  }
+
+  drop(table: TableDefinition<never>): Promise<void> {
+    return this.rows.drop(this.map(table))
+  }
+
+  get<R extends object>(table: TableDefinition<R>, key: string): Promise<R | undefined> {
+    return this.rows.get(this.map(table), key)
+  }
+
+  find<R extends object>(table: TableDefinition<R>, query: FindQuery<R>): Promise<Page<R>> {
+    return this.rows.find(this.map(table), query)
+  }
+
+  checkpoint(consumer: string, context: string, p: number, durability: Checkpoint['durability']): Promise<number> {
+    return this.rows.checkpoint(consumer, context, p, durability)
+  }
+
+  apply(changes: readonly RowChange<never>[], upTo?: Checkpoint): Promise<ApplyResult> {
+    return this.rows.apply(changes.map((change) => this.#change(change)), upTo)
+  }
+
+  #change(change: RowChange<never>): RowChange<never> {
+    const table = this.map(change.table)
+    return change.op === 'once' ? { ...change, table, then: change.then.map((next) => this.#change(next as never)) as never } : { ...change, table }
+  }
+}

@@ -1,0 +1,81 @@
+/** Runs one generation of one view: event → row changes, committed with the checkpoint. */
+import { contextsOf } from '@pavan/contracts'
+import { EventConsumer } from '../bus/event-consumer.js'
+import type { StoredEvent } from '../events/event-store.js'
+import { upcast } from '../events/upcasters.js'
+import type { EventCipher } from '../privacy/event-cipher.js'
+import type { Log } from '../telemetry/log.js'
+import type { Changes, Current, EventHandler, ViewDefinition, ViewHandler } from './define-view.js'
+import { MappedRows, physical } from './live-tables.js'
+import type { RowChange, Rows, TableDefinition } from './rows.js'
+
+/** Handlers by event type; `every` ones come after them. */
+export const handlersByType = <H>(handlers: readonly EventHandler<H>[]): { of(event: StoredEvent): readonly H[]; readonly contexts: readonly string[] } => {
+  const byType = new Map<string, H[]>()
+  const every = handlers.filter((one) => !one.type)
+  const contexts = new Set<string>()
+  for (const { type, contexts: given, handle } of handlers) {
+    for (const context of given ?? (type ? contextsOf(type.type) : [])) contexts.add(context)
+    if (type) byType.set(type.type, [...(byType.get(type.type) ?? []), handle])
+  }
+  const none: readonly H[] = []
+  return {
+    contexts: [...contexts],
+    of: (event) => {
+      const typed = byType.get(event.type) ?? none
+      if (every.length === 0) return typed
+      return [...typed, ...every.filter((one) => one.contexts?.includes(event.context)).map((one) => one.handle)]
+    },
+  }
+}
+
+export class ViewRunner extends EventConsumer {
+  readonly #handlers
+
+  constructor(
+    readonly view: ViewDefinition,
+    readonly generation: number,
+    rows: Rows,
+    private readonly cipher: EventCipher,
+    log: Log,
+  ) {
+    const handlers = handlersByType(view.on)
+    const own = new Set(view.tables.map((table) => table.name))
+    const map = <R extends object>(table: TableDefinition<R>) => (own.has(table.name) ? physical(table, generation) : table)
+    super(`view:${view.name}@${generation}`, handlers.contexts, new MappedRows(rows, map), log, view.tables[0]?.durability)
+    this.#handlers = handlers
+  }
+
+  async open(): Promise<void> {
+    await this.rows.open(this.view.tables as never)
+    await this.load()
+  }
+
+  /** Removes the tables of this generation. */
+  async drop(): Promise<void> {
+    for (const table of this.view.tables) await this.rows.drop(table as never)
+  }
+
+  protected process(stored: StoredEvent, flush: () => Promise<void>, pending: Changes): Promise<Changes> | undefined {
+    const handlers = this.#handlers.of(stored)
+    return handlers.length === 0 ? undefined : this.#run(handlers, stored, flush, pending)
+  }
+
+  async #run(handlers: readonly ViewHandler[], stored: StoredEvent, flush: () => Promise<void>, pending: Changes): Promise<Changes> {
+    const event = await this.cipher.open(upcast(stored))
+    const current: Current = {
+      get: async (table, key) => {
+        if (touches(pending, table.name, key)) await flush()
+        return this.rows.get(table, key)
+      },
+    }
+    if (handlers.length === 1) return (handlers[0] as ViewHandler)(event, current)
+    const changes: RowChange<never>[] = []
+    for (const handle of handlers) changes.push(...(await handle(event, current)))
+    return changes
+  }
+}
+
+/** Whether changes that are not written yet may have to do with a row. */
+const touches = (changes: Changes, table: string, key: string): boolean =>
+  changes.some((change) => (change.table.name === table && (change.op === 'remove-all' || change.key === key)) || (change.op === 'once' && touches(change.then as Changes, table, key)))
