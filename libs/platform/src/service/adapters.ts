@@ -16,5 +16,7 @@ export interface Adapters {
   readonly name: string
   /** Ports of one service; each service has a store and rows of its own. */
   portsFor(service: string): Promise<ServicePorts>
+  /** Leaves no deleted byte behind, where the files are ours: empties every log and rewrites every file. */
+  checkpointAndVacuum?(): Promise<void>
   close(): Promise<void>
 }
