@@ -1,0 +1,98 @@
+/** Delivery of one partition to one group: one batch at a time, in order, again and again until it is resolved. */
+import type { Subscription } from '@pavan/platform/bus/bus.js'
+import type { BusLog } from './bus-log.js'
+
+export interface BusCursorOptions {
+  readonly log: BusLog
+  readonly group: string
+  readonly context: string
+  readonly p: number
+  /** Where the group says that it stands; without it the bus remembers. */
+  readonly from: number | undefined
+}
+
+const largestBatch = 500
+const firstPauseMillis = 50
+const longestPauseMillis = 5_000
+
+export class BusCursor {
+  readonly context: string
+  readonly p: number
+  readonly #options: BusCursorOptions
+  /** Members of the group share the work: the first takes the next batch, and goes to the end of the line. */
+  readonly #members: Subscription[] = []
+  #position: number
+  #running: Promise<void> | undefined
+  #current: Subscription | undefined
+  #failures = 0
+  #timer: NodeJS.Timeout | undefined
+  #closed = false
+
+  constructor(options: BusCursorOptions) {
+    this.#options = options
+    this.context = options.context
+    this.p = options.p
+    this.#position = options.from ?? options.log.resolved(options.group, options)
+  }
+
+  join(member: Subscription): void {
+    if (!this.#members.includes(member)) this.#members.push(member)
+    this.wake()
+  }
+
+  /** Resolves when the member has finished its batch; answers whether nobody is left. */
+  async leave(member: Subscription): Promise<boolean> {
+    const at = this.#members.indexOf(member)
+    if (at >= 0) this.#members.splice(at, 1)
+    if (this.#members.length === 0) await this.close()
+    else while (this.#current === member) await new Promise<void>((resolve) => setImmediate(resolve))
+    return this.#members.length === 0
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    await this.#running
+  }
+
+  wake(): void {
+    if (this.#closed || this.#running || this.#timer) return
+    this.#running = this.#deliver().finally(() => {
+      this.#running = undefined
+    })
+  }
+
+  async #deliver(): Promise<void> {
+    const { log, group, context, p, from } = this.#options
+    while (!this.#closed) {
+      const member = this.#members.shift()
+      if (!member) return
+      this.#members.push(member)
+      this.#current = member
+      try {
+        const events = log.read(context, p, this.#position, largestBatch)
+        const last = events.at(-1)
+        if (!last) return
+        await member.handle({ context, p, events })
+        if (from === undefined) await log.resolve(group, this.#options, last.position.seq)
+        this.#position = last.position.seq
+        this.#failures = 0
+      } catch {
+        this.#pause()
+        return
+      } finally {
+        this.#current = undefined
+      }
+    }
+  }
+
+  /** The consumer says in its own log why it rejected; the bus only comes again. */
+  #pause(): void {
+    if (this.#closed) return
+    const millis = Math.min(longestPauseMillis, firstPauseMillis * 2 ** this.#failures++)
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.wake()
+    }, millis).unref()
+  }
+}

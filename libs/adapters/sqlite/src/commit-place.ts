@@ -1,0 +1,57 @@
+/**
+ * Where the next batch is committed: on the main thread, which saves the way to the writer thread and back, or in the writer thread, which
+ * leaves the main thread free while the disk works. Figures and reasons: docs/adr/0003-sqlite-writer.md.
+ */
+import { performance, type EventLoopUtilization } from 'node:perf_hooks'
+
+/** The main thread may stand still for this long. */
+const patienceMillis = 0.5
+/** Batches larger than this always go to the writer thread. */
+const largestInline = 128
+/** With more of its time spent on other work than this, the main thread is worth more than the way to the writer thread. */
+const busyShare = 0.35
+const windowMillis = 20
+
+/** What the main thread does beside committing, shared by all files of the process. */
+class MainThread {
+  #since: EventLoopUtilization | undefined
+  #start = 0
+  #commits = 0
+  #share = 0
+
+  /** Share of time, 0 to 1, that the main thread spent on other work lately. */
+  otherWork(): number {
+    const now = performance.now()
+    if (now - this.#start < windowMillis) return this.#share
+    const since = this.#since
+    this.#since = performance.eventLoopUtilization()
+    if (since) this.#share = Math.max(0, performance.eventLoopUtilization(this.#since, since).active - this.#commits) / (now - this.#start)
+    this.#start = now
+    this.#commits = 0
+    return this.#share
+  }
+
+  committed(millis: number): void {
+    this.#commits += millis
+  }
+}
+const mainThread = new MainThread()
+
+export class CommitPlace {
+  /** Moving average of the time of a commit. */
+  #millis = patienceMillis
+
+  constructor(private readonly fsync: boolean) {}
+
+  inline(writes: number): boolean {
+    if (writes > largestInline) return false
+    if (!this.fsync) return true
+    return this.#millis < patienceMillis && (mainThread.otherWork() < busyShare)
+  }
+
+  /** `millis` of one commit of some writes; what the writes themselves cost is taken off roughly (10 us each). */
+  measured(millis: number, writes: number, inline: boolean): void {
+    this.#millis += (Math.max(0, millis - (writes - 1) * 0.01) - this.#millis) * 0.1
+    if (inline) mainThread.committed(millis)
+  }
+}

@@ -1,0 +1,115 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { ManualClock } from '@pavan/kernel'
+import { StartError } from '@pavan/platform/service/start-error.js'
+import { defineTable } from '@pavan/platform/views/rows.js'
+import { sqliteAdapters, type SqliteAdapters } from './index.js'
+
+const claimKey = new Uint8Array(32).fill(7)
+let folder: string
+let adapters: SqliteAdapters | undefined
+
+const open = (): SqliteAdapters => (adapters = sqliteAdapters({ folder, clock: new ManualClock(), claimKey }))
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'pavan-sqlite-'))
+})
+afterEach(async () => {
+  await adapters?.close()
+  adapters = undefined
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const stream = { tenant: 'ten_a', category: 'user', id: 'usr_1' }
+const event = (id: string, data: unknown = {}) => ({ id, type: 'user.registered', schema: 1, at: 1, data, meta: { actor: { type: 'system' as const, id: 'spec' } } })
+
+test('what was written is there after a restart', async () => {
+  const { store, keys } = await open().portsFor('identity')
+  await store.append(stream, [event('evt_1')], { expected: 0, claims: [{ take: { name: 'email', value: 'a@example.org' } }] })
+  await keys.insert({ tenant: 'ten_a', subject: 'usr_1', wrapped: new Uint8Array([1, 2, 3]), kek: 'k1' })
+  await adapters?.close()
+  const again = await open().portsFor('identity')
+  expect((await again.store.read(stream)).map(({ id, version, position }) => ({ id, version, position }))).toEqual([
+    { id: 'evt_1', version: 1, position: { p: 0, seq: 1 } },
+  ])
+  expect(await again.store.claimOwner('ten_a', 'email', 'a@example.org')).toEqual(stream)
+  expect((await again.keys.get('ten_a', 'usr_1')).state).toBe('present')
+})
+
+test('a second opening of the same folder is refused with a remedy, in this process and in another', () => {
+  open()
+  const second = () => sqliteAdapters({ folder, clock: new ManualClock(), claimKey })
+  expect(second).toThrow(StartError)
+  expect(second).toThrow(/in use by another process/)
+  const lock = `
+    try { const db = new (require('node:sqlite').DatabaseSync)(${JSON.stringify(join(folder, 'lock.db'))}, { timeout: 0 }); db.exec('BEGIN EXCLUSIVE'); process.exit(0) }
+    catch (error) { process.exit(error.errcode) }`
+  expect(spawnSync(process.execPath, ['--no-warnings', '-e', lock]).status).toBe(5)
+})
+
+test('a folder of a newer layout is refused, and left free', () => {
+  writeFileSync(join(folder, 'format.json'), '{"layout": 99}')
+  expect(open).toThrow(/newer version of Pavan \(layout 99/)
+  writeFileSync(join(folder, 'format.json'), '{"layout": 1}')
+  open()
+})
+
+test('a damaged layout file is not taken for an old one', () => {
+  writeFileSync(join(folder, 'format.json'), '')
+  expect(open).toThrow(StartError)
+})
+
+test('a folder that cannot be made is refused with a remedy', () => {
+  writeFileSync(join(folder, 'file'), '')
+  expect(() => sqliteAdapters({ folder: join(folder, 'file', 'data'), clock: new ManualClock(), claimKey })).toThrow(/cannot be written/)
+})
+
+const bytesOf = (path: string): Buffer[] =>
+  readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name)))
+
+test('after checkpoint and vacuum no byte of a removed row, a claim or a destroyed key is left', async () => {
+  const notes = defineTable<{ text: string }>({ name: 'notes', version: 1, indexes: { byText: ['text'] }, durability: 'rebuildable' })
+  const secret = 'unmistakable-8d1f'
+  const wrapped = new TextEncoder().encode(`wrapped-${secret}`)
+  const { store, rows, keys } = await open().portsFor('identity')
+  await rows.open([notes])
+  await rows.apply([{ op: 'put', table: notes, key: 'a', row: { text: secret } }])
+  await keys.insert({ tenant: 'ten_a', subject: 'usr_1', wrapped, kek: 'k1' })
+  await store.append(stream, [event('evt_1')], { expected: 0, claims: [{ take: { name: 'email', value: secret } }] })
+  expect(bytesOf(folder).some((bytes) => bytes.includes(secret))).toBe(true)
+  await rows.apply([{ op: 'remove', table: notes, key: 'a' }])
+  await keys.destroy('ten_a', 'usr_1')
+  await adapters?.checkpointAndVacuum()
+  await adapters?.close()
+  adapters = undefined
+  expect(bytesOf(folder).some((bytes) => bytes.includes(secret))).toBe(false)
+})
+
+test('every file keeps a write-ahead log', async () => {
+  await open().portsFor('identity')
+  await adapters?.close()
+  adapters = undefined
+  for (const file of ['identity/store.db', 'identity/views.db', 'bus.db', 'keys.db']) {
+    const db = new DatabaseSync(join(folder, file))
+    expect(db.prepare('PRAGMA journal_mode').get()).toMatchObject({ journal_mode: 'wal' })
+    db.close()
+  }
+})
+
+test('an index that is added to a table later covers the rows that are there', async () => {
+  type Note = { tenant: string; text: string }
+  const before = defineTable<Note>({ name: 'notes', version: 1, indexes: { byTenant: ['tenant'] }, durability: 'full' })
+  const after = defineTable<Note>({ name: 'notes', version: 1, indexes: { byTenant: ['tenant'], byText: ['tenant', 'text'] }, durability: 'full' })
+  const { rows } = await open().portsFor('identity')
+  await rows.open([before])
+  await rows.apply([{ op: 'put', table: before, key: 'a', row: { tenant: 't', text: 'x' } }])
+  await adapters?.close()
+  const again = await open().portsFor('identity')
+  await again.rows.open([after])
+  expect((await again.rows.find(after, { index: 'byText', where: { tenant: 't', text: 'x' }, limit: 5 })).items).toEqual([{ tenant: 't', text: 'x' }])
+})

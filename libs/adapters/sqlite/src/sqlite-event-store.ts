@@ -1,0 +1,135 @@
+/** Event store of one service in one SQLite file: partition 0, one row for each commit. */
+import { createHmac } from 'node:crypto'
+import { everywhere, parseStreamName, streamName, type Claim, type ClaimChange, type Position, type StreamId } from '@pavan/kernel'
+import { ClaimTaken, EventStore, VersionConflict, type AppendOptions, type AppendResult, type NewEvent, type StoredEvent } from '@pavan/platform/events/event-store.js'
+import { storeSchema, type AppendAnswer, type EncodedClaim } from './append.program.js'
+import type { Db } from './db.js'
+
+export interface SqliteEventStoreOptions {
+  readonly db: Db
+  /** Name of the service: the context of every event. */
+  readonly context: string
+  /** Key of the claims' HMAC-SHA-256. Must stay the same for the life of the file. */
+  readonly claimKey: Uint8Array
+}
+
+interface CommitRow {
+  readonly seq: number
+  readonly stream: string
+  readonly version: number
+  readonly events: string
+}
+
+export class SqliteEventStore extends EventStore {
+  readonly #db: Db
+  readonly #context: string
+  readonly #claimKey: Uint8Array
+  readonly #listeners = new Set<() => void>()
+  #waking = false
+
+  constructor({ db, context, claimKey }: SqliteEventStoreOptions) {
+    super()
+    this.#db = db
+    this.#context = context
+    this.#claimKey = claimKey
+    db.prepare(['schema', storeSchema])
+  }
+
+  async append(stream: StreamId, events: readonly NewEvent[], options: AppendOptions): Promise<AppendResult> {
+    if (events.length < 1 || events.length > 1_000) throw new RangeError(`a commit has 1 to 1,000 events, not ${events.length}`)
+    const claims = options.claims?.length ? options.claims.map((change) => this.#encode(stream.tenant, change)) : null
+    const answer = await this.#db.write<AppendAnswer>([
+      'append',
+      nameOf(stream),
+      options.expected,
+      events.length,
+      options.commandId ?? null,
+      JSON.stringify(events),
+      claims,
+    ])
+    switch (answer[0]) {
+      case 'conflict':
+        throw new VersionConflict(options.expected, answer[1])
+      case 'taken':
+        throw new ClaimTaken(answer[1])
+      default: {
+        const [outcome, version, seq] = answer
+        if (outcome === 'appended') this.#wake()
+        return { version, position: { p: 0, seq }, repeated: outcome === 'repeated' }
+      }
+    }
+  }
+
+  async read(stream: StreamId, from = 1): Promise<readonly StoredEvent[]> {
+    const rows = this.#db.reader
+      .statement('SELECT seq, stream, version, events FROM commits WHERE stream = ? AND version >= ? ORDER BY version')
+      .all(nameOf(stream), from) as unknown as CommitRow[]
+    const events = rows.flatMap((row) => this.#open(row))
+    return from > 1 ? events.filter((event) => event.version >= from) : events
+  }
+
+  async readAll(after: Position, limit: number): Promise<readonly StoredEvent[]> {
+    const events: StoredEvent[] = []
+    const rows = this.#db.reader
+      .statement('SELECT seq, stream, version, events FROM commits WHERE seq > ? ORDER BY seq LIMIT ?')
+      .iterate(after.seq, limit) as unknown as Iterable<CommitRow>
+    for (const row of rows) {
+      for (const event of this.#open(row)) if (event.position.seq > after.seq) events.push(event)
+      if (events.length >= limit) break
+    }
+    return events.slice(0, limit)
+  }
+
+  async claimOwner(tenant: string, name: string, value: string): Promise<StreamId | undefined> {
+    const row = this.#db.reader.statement('SELECT stream FROM claims WHERE hash = ?').get(this.#hash(tenant, name, value)) as
+      | { stream: string }
+      | undefined
+    return row && parseStreamName(row.stream)
+  }
+
+  onAppend(wake: () => void): () => void {
+    const listener = () => wake()
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  /** Once for all commits that were answered together. */
+  #wake(): void {
+    if (this.#waking) return
+    this.#waking = true
+    queueMicrotask(() => {
+      this.#waking = false
+      for (const listener of this.#listeners) listener()
+    })
+  }
+
+  #open(row: CommitRow): StoredEvent[] {
+    const events = JSON.parse(row.events) as NewEvent[]
+    const stream = parseStreamName(row.stream)
+    const before = events.length - 1
+    return events.map((event, i) => ({
+      ...event,
+      context: this.#context,
+      stream,
+      version: row.version - before + i,
+      position: { p: 0, seq: row.seq - before + i },
+    }))
+  }
+
+  #encode(tenant: string, change: ClaimChange): EncodedClaim {
+    const hash = (claim: Claim) => this.#hash(claim.everywhere ? everywhere : tenant, claim.name, claim.value)
+    if ('take' in change) return ['take', hash(change.take), change.take.name]
+    if ('release' in change) return ['release', hash(change.release), change.release.name]
+    return ['release-all']
+  }
+
+  #hash(tenant: string, name: string, value: string): string {
+    return createHmac('sha256', this.#claimKey).update(JSON.stringify([tenant, name, value])).digest('base64url')
+  }
+}
+
+/** A slash in tenant or category would let two streams share a name. */
+const nameOf = (stream: StreamId): string => {
+  if (stream.tenant.includes('/') || stream.category.includes('/')) throw new TypeError('tenant and category of a stream have no slash')
+  return streamName(stream)
+}
