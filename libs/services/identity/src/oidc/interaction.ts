@@ -14,7 +14,7 @@ export interface Exchange {
   readonly res: ServerResponse
 }
 
-/** An authorization request that waits for the person. Lives at most ten minutes. */
+/** An authorization request that waits for the person. Lives at most half an hour. */
 export interface WaitingRequest {
   readonly uid: string
   readonly tenant: string
@@ -71,7 +71,7 @@ export abstract class Interactions {
    */
   abstract finishSignIn(exchange: Exchange, uid: string, signedIn: SignedIn): Promise<string | undefined>
 
-  /** The person allows what `scopes` lists. Appends `consent.given` (by the view that keeps it, asked once per client and scope). Answers the URL. */
+  /** The person allows what `scopes` lists. Appends `consent.given`, so that they are asked once for each client and scope. Answers the URL. */
   abstract finishConsent(exchange: Exchange, uid: string, meta: EventMeta): Promise<string | undefined>
 
   /** The person does not want to: `access_denied` goes to the client (RFC 6749 section 4.1.2.1). Answers the URL. */
@@ -97,6 +97,6 @@ export abstract class UserSessions {
     tenant: string,
     user: string,
     reason: 'logout' | 'revoked' | 'password-changed' | 'blocked' | 'erased',
-    options: { readonly meta: EventMeta; readonly except?: string },
+    options: { readonly meta: EventMeta; readonly except?: string; readonly before?: number },
   ): Promise<number>
 }

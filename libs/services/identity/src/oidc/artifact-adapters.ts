@@ -1,0 +1,217 @@
+/** oidc-provider's adapter for codes, tokens and grants, written once over Rows. One adapter object per tenant and model. */
+import { randomBytes } from 'node:crypto'
+import { errors, type Adapter, type AdapterPayload } from 'oidc-provider'
+import type { Clock } from '@pavan/kernel'
+import { insert, patch, put, remove, removeAll } from '@pavan/platform/views/changes.js'
+import type { RowChange, Rows } from '@pavan/platform/views/rows.js'
+import { artifacts, fingerprint, used, waiting, type ArtifactRow, type Payload } from './oidc-tables.js'
+import { currentUnit } from './token-unit.js'
+
+export interface AdapterParts {
+  readonly tenant: string
+  readonly rows: Rows
+  readonly clock: Clock
+}
+
+type Change = RowChange<any>
+
+/** oidc-provider's types name every optional method as required. */
+export abstract class BaseAdapter implements Adapter {
+  constructor(protected readonly parts: AdapterParts) {}
+
+  abstract find(id: string): Promise<AdapterPayload | undefined>
+  abstract upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<undefined>
+  abstract destroy(id: string): Promise<undefined>
+
+  async consume(_id: string): Promise<undefined> {
+    throw new Error('nothing of this kind is consumed')
+  }
+
+  async findByUid(_uid: string): Promise<AdapterPayload | undefined> {
+    return undefined
+  }
+
+  async findByUserCode(_userCode: string): Promise<AdapterPayload | undefined> {
+    return undefined
+  }
+
+  async revokeByGrantId(_grantId: string): Promise<undefined> {
+    return undefined
+  }
+
+  protected get seconds(): number {
+    return Math.floor(this.parts.clock.now() / 1000)
+  }
+
+  protected expiry(payload: AdapterPayload, expiresIn: number | undefined): number {
+    return (payload.exp ?? this.seconds + (expiresIn ?? 0)) * 1000
+  }
+
+  /** Writes now; false when a condition did not hold. */
+  protected async apply(...changes: readonly Change[]): Promise<boolean> {
+    return (await this.parts.rows.apply(changes)).applied
+  }
+}
+
+/** The bearer value is left out: whoever finds the row by it knows it. */
+export const withoutBearer = ({ jti: _, ...payload }: AdapterPayload): Payload => payload
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+
+const artifactRow = (tenant: string, model: string, payload: AdapterPayload, expiresAt: number): ArtifactRow => ({
+  tenant,
+  model,
+  grant: text(payload.grantId),
+  session: text(payload.sessionUid),
+  user: text(payload.accountId),
+  client: text(payload.clientId),
+  payload: withoutBearer(payload),
+  expiresAt,
+})
+
+/** Authorization codes, opaque access tokens and grants. */
+export class ArtifactAdapter extends BaseAdapter {
+  constructor(
+    parts: AdapterParts,
+    protected readonly model: string,
+  ) {
+    super(parts)
+  }
+
+  async find(id: string): Promise<AdapterPayload | undefined> {
+    const row = await this.parts.rows.get(artifacts, this.key(id))
+    return row && { ...row.payload, jti: id, ...(row.consumed === undefined ? {} : { consumed: row.consumed }) }
+  }
+
+  async upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<undefined> {
+    const row = artifactRow(this.parts.tenant, this.model, payload, this.expiry(payload, expiresIn))
+    const change = put(artifacts, this.key(id), row)
+    const unit = currentUnit()
+    if (unit) unit.add(change)
+    else await this.apply(change)
+  }
+
+  override async consume(id: string): Promise<undefined> {
+    const change = patch(artifacts, this.key(id), { consumed: this.seconds }, { consumed: undefined })
+    const unit = currentUnit()
+    if (unit) return unit.add(change, 'AuthorizationCode') as undefined
+    if (!(await this.apply(change))) throw new errors.InvalidGrant('already consumed')
+  }
+
+  async destroy(id: string): Promise<undefined> {
+    await this.apply(remove(artifacts, this.key(id)))
+  }
+
+  override async revokeByGrantId(grantId: string): Promise<undefined> {
+    await this.apply(removeAll(artifacts, 'byGrant', { tenant: this.parts.tenant, grant: grantId, model: this.model }))
+  }
+
+  protected key(id: string): string {
+    return artifactKey(this.parts.tenant, this.model, id)
+  }
+}
+
+export const artifactKey = (tenant: string, model: string, id: string): string => `${tenant}/${model}/${fingerprint(id)}`
+
+const familyLength = 22
+
+/** A refresh token names its family in its first 22 characters; the other 43 are its secret. `family` is absent for the first of a family. */
+export const makeRefreshToken = (family?: string): string => (family ?? randomBytes(16).toString('base64url')) + randomBytes(32).toString('base64url')
+export const familyOf = (token: string): string => token.slice(0, familyLength)
+
+/**
+ * Refresh tokens: one row for each family, which knows the one good member. Rotation replaces it by one conditional patch;
+ * an older member of a living family is recognised as used, for as long as the family lives, without keeping it.
+ */
+export class RefreshTokenAdapter extends ArtifactAdapter {
+  constructor(parts: AdapterParts) {
+    super(parts, 'RefreshToken')
+  }
+
+  override async find(id: string): Promise<AdapterPayload | undefined> {
+    const row = await this.parts.rows.get(artifacts, this.key(id))
+    if (!row) return undefined
+    return { ...row.payload, jti: id, ...(row.current === fingerprint(id) ? {} : { consumed: row.consumed ?? this.seconds }) }
+  }
+
+  override async upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<undefined> {
+    const row = { ...artifactRow(this.parts.tenant, this.model, payload, this.expiry(payload, expiresIn)), current: fingerprint(id) }
+    const unit = currentUnit()
+    const from = unit?.rotating.get(familyOf(id))
+    if (unit && from) {
+      const { current, expiresAt } = row
+      const set = { current, expiresAt, payload: row.payload, consumed: this.seconds }
+      return unit.add(patch(artifacts, this.key(id), set, { current: from }), 'RefreshToken') as undefined
+    }
+    const change = put(artifacts, this.key(id), row)
+    if (unit) unit.add(change)
+    else await this.apply(change)
+  }
+
+  /** The family's row is changed by the token that follows, in the same commit. */
+  override async consume(id: string): Promise<undefined> {
+    const unit = currentUnit()
+    if (!unit) throw new Error('a refresh token is consumed by a token request only')
+    unit.rotating.set(familyOf(id), fingerprint(id))
+  }
+
+  protected override key(id: string): string {
+    return artifactKey(this.parts.tenant, this.model, familyOf(id))
+  }
+}
+
+/** Interactions and pushed authorization requests (RFC 9126). */
+export class WaitingAdapter extends BaseAdapter {
+  constructor(
+    parts: AdapterParts,
+    private readonly model: string,
+  ) {
+    super(parts)
+  }
+
+  async find(id: string): Promise<AdapterPayload | undefined> {
+    const row = await this.parts.rows.get(waiting, this.#key(id))
+    return row?.sealed && { ...row.sealed, jti: id, ...(row.consumed === undefined ? {} : { consumed: row.consumed }) }
+  }
+
+  async upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<undefined> {
+    const row = { tenant: this.parts.tenant, model: this.model, sealed: withoutBearer(payload), expiresAt: this.expiry(payload, expiresIn) }
+    await this.apply(put(waiting, this.#key(id), row))
+  }
+
+  override async consume(id: string): Promise<undefined> {
+    if (!(await this.apply(patch(waiting, this.#key(id), { consumed: this.seconds }, { consumed: undefined })))) throw new errors.InvalidRequestUri('request_uri is invalid, expired, or was already used')
+  }
+
+  async destroy(id: string): Promise<undefined> {
+    await this.apply(remove(waiting, this.#key(id)))
+  }
+
+  #key(id: string): string {
+    return `${this.parts.tenant}/${this.model}/${fingerprint(id)}`
+  }
+}
+
+/** `jti` values: the insert decides, there is nothing to look up first. */
+export class ReplayAdapter extends BaseAdapter {
+  async find(id: string): Promise<AdapterPayload | undefined> {
+    return (await this.parts.rows.get(used, this.#key(id))) && { jti: id }
+  }
+
+  async upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<undefined> {
+    if (!(await this.once(id, this.expiry(payload, expiresIn)))) throw new errors.InvalidGrant('jti was used before')
+  }
+
+  /** True for the first of all who ask. */
+  once(id: string, expiresAt: number): Promise<boolean> {
+    return this.apply(insert(used, this.#key(id), { tenant: this.parts.tenant, expiresAt }))
+  }
+
+  async destroy(id: string): Promise<undefined> {
+    await this.apply(remove(used, this.#key(id)))
+  }
+
+  #key(id: string): string {
+    return `${this.parts.tenant}/${id}`
+  }
+}

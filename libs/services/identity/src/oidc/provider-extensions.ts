@@ -1,0 +1,157 @@
+/**
+ * Where we reach into oidc-provider: its documented extension points (Koa middleware, model classes of an instance) and nothing else.
+ * Client secrets are compared as hashes, sessions carry our ids and end durably, refresh tokens come in families, `jti` is decided by
+ * an insert, and what the token endpoint writes is committed before it answers.
+ */
+import { randomUUID } from 'node:crypto'
+import { Provider, type KoaContextWithOIDC } from 'oidc-provider'
+import { RefusalError } from '@pavan/kernel'
+import { remove, removeAll } from '@pavan/platform/views/changes.js'
+import type { Rows } from '@pavan/platform/views/rows.js'
+import type { Log } from '@pavan/platform/telemetry/log.js'
+import type { ClientSecrets } from '../client/client-secrets.js'
+import type { Sessions } from '../session/sessions.js'
+import { artifactKey, familyOf, makeRefreshToken, type ReplayAdapter } from './artifact-adapters.js'
+import { artifacts, fingerprint } from './oidc-tables.js'
+import { protocolMeta } from './request-origin.js'
+import type { TokenFacts } from './token-facts.js'
+import { beginUnit, type Presented } from './token-unit.js'
+
+export interface ExtensionParts {
+  readonly tenant: string
+  readonly rows: Rows
+  readonly sessions: Sessions
+  readonly secrets: ClientSecrets
+  readonly facts: TokenFacts
+  readonly replay: ReplayAdapter
+  readonly log: Log
+}
+
+/** What lies in oidc-provider's context and models beyond its types. */
+interface Source {
+  readonly jti: string
+  readonly grantId?: string
+  readonly accountId: string
+  readonly clientId: string
+  readonly sessionUid?: string
+  readonly consumed?: number
+}
+interface Entities {
+  readonly RefreshToken?: Source
+  readonly RotatedRefreshToken?: Source
+  readonly AuthorizationCode?: Source
+  readonly ClientCredentials?: { readonly jti: string; readonly scope?: string; readonly aud?: string }
+  readonly Interaction?: { readonly result?: { readonly login?: { readonly session?: string } } }
+}
+
+const entitiesOf = (ctx: KoaContextWithOIDC | undefined): Entities => (ctx?.oidc?.entities ?? {}) as Entities
+
+export const extendProvider = (provider: Provider, parts: ExtensionParts): void => {
+  extendModels(provider, parts)
+  provider.use((ctx, next) => (ctx.method === 'POST' && ctx.path === '/token' ? tokenRequest(ctx as never, next, parts) : next()))
+  provider.use((ctx, next) => (ctx.method === 'GET' && ctx.path.startsWith('/auth') ? authorization(ctx as never, next, parts) : next()))
+}
+
+interface SessionModel {
+  uid: string
+  loginAccount(details: object): void
+  destroy(): Promise<void>
+}
+
+const extendModels = (provider: Provider, parts: ExtensionParts): void => {
+  const { tenant } = parts
+  const client = provider.Client.prototype as unknown as { clientId: string; compareClientSecret(secret: string): Promise<boolean> }
+  client.compareClientSecret = function (secret) {
+    return parts.secrets.verify(tenant, this.clientId, secret)
+  }
+
+  const refreshToken = provider.RefreshToken.prototype as unknown as { generateTokenId(): string }
+  refreshToken.generateTokenId = () => {
+    const rotated = entitiesOf(Provider.ctx as never).RotatedRefreshToken
+    return makeRefreshToken(rotated && familyOf(rotated.jti))
+  }
+
+  const session = provider.Session.prototype as unknown as SessionModel
+  const { loginAccount, destroy } = session
+  // The session that the sign-in started is the one that the browser gets.
+  session.loginAccount = function (details) {
+    const started = entitiesOf(Provider.ctx as never).Interaction?.result?.login?.session
+    if (started) this.uid = started
+    loginAccount.call(this, details)
+  }
+  session.destroy = async function () {
+    const ctx = Provider.ctx as KoaContextWithOIDC | undefined
+    const { accountId: id, uid } = this as unknown as { accountId?: string; uid: string }
+    const actor = { type: 'user', id: id ?? '' } as const
+    // At its logout endpoint the library tells the clients itself.
+    if (id) await parts.sessions.end(tenant, uid, 'logout', ctx ? protocolMeta(ctx.req, actor) : { actor }, { silently: ctx !== undefined })
+    await destroy.call(this)
+  }
+
+  const replay = provider.ReplayDetection as unknown as { unique(issuer: string, jti: string, exp: number): Promise<boolean> }
+  // The library looks first and writes then; here the insert decides. Kept a minute longer than the value is accepted.
+  replay.unique = (issuer, jti, exp) => parts.replay.once(fingerprint(`${issuer}\n${jti}`), (exp + 60) * 1000)
+}
+
+/** The token endpoint: one commit for everything that a request consumes and issues, before the answer leaves. */
+const tokenRequest = async (ctx: KoaContextWithOIDC, next: () => Promise<unknown>, parts: ExtensionParts): Promise<void> => {
+  const unit = beginUnit(ctx)
+  await next()
+  try {
+    const lost = ctx.status === 200 ? await unit.commit(parts.rows) : undefined
+    if (lost) await refuseSecondUse(ctx, lost, parts)
+    const entities = entitiesOf(ctx)
+    if (entities.RefreshToken?.consumed && ctx.status === 400) await rememberReuse(ctx, entities.RefreshToken, parts)
+    if (entities.ClientCredentials && ctx.status === 200) await rememberIssued(ctx, entities.ClientCredentials, parts)
+  } catch (error) {
+    // No token leaves that was not written down.
+    parts.log.error({ tenant: parts.tenant, error }, 'a token request could not be written')
+    ctx.status = 503
+    ctx.set('retry-after', '1')
+    ctx.body = { error: 'temporarily_unavailable', error_description: 'try again' }
+  }
+}
+
+const refuseSecondUse = async (ctx: KoaContextWithOIDC, lost: Presented, parts: ExtensionParts): Promise<void> => {
+  const { RotatedRefreshToken, AuthorizationCode } = entitiesOf(ctx)
+  const source = lost === 'RefreshToken' ? RotatedRefreshToken : AuthorizationCode
+  // RFC 6749 section 4.1.2 and RFC 9700 section 4.14.2: what came twice may be in wrong hands, and so may what it gave.
+  if (source?.grantId) {
+    const { tenant } = parts
+    await parts.rows.apply([remove(artifacts, artifactKey(tenant, 'Grant', source.grantId)), removeAll(artifacts, 'byGrant', { tenant, grant: source.grantId })])
+  }
+  if (lost === 'RefreshToken' && source) await rememberReuse(ctx, source, parts)
+  ctx.status = 400
+  ctx.body = { error: 'invalid_grant', error_description: 'grant request is invalid' }
+}
+
+const rememberReuse = async (ctx: KoaContextWithOIDC, { accountId: user, clientId: client, sessionUid: session }: Source, { tenant, facts, sessions }: ExtensionParts): Promise<void> => {
+  const meta = protocolMeta(ctx.req, { type: 'client', id: client }, client)
+  await facts.reused(tenant, randomUUID(), { user, client, session }, meta)
+  if (session) await sessions.end(tenant, session, 'refresh-token-reuse', meta)
+}
+
+const rememberIssued = async (ctx: KoaContextWithOIDC, token: NonNullable<Entities['ClientCredentials']>, { tenant, facts }: ExtensionParts): Promise<void> => {
+  const client = ctx.oidc.client?.clientId as string
+  const scopes = token.scope ? token.scope.split(' ') : []
+  await facts.issued(tenant, token.jti, { client, grant: 'client_credentials', scopes, resource: token.aud }, protocolMeta(ctx.req, { type: 'client', id: client }, client))
+}
+
+/** A client that gets a code by a session which it did not start itself is a sign-in, too. It is written before the code leaves. */
+const authorization = async (ctx: KoaContextWithOIDC, next: () => Promise<unknown>, { tenant, sessions }: ExtensionParts): Promise<void> => {
+  await next()
+  const { AuthorizationCode: code } = entitiesOf(ctx)
+  const login = (ctx.oidc as unknown as { result?: { login?: unknown } } | undefined)?.result?.login
+  if (!code?.sessionUid || login) return
+  const { clientId: client, accountId: user, sessionUid } = code
+  const application = (ctx.oidc.client as unknown as { pavan_application?: string }).pavan_application
+  try {
+    await sessions.signIn(sessionUid, { tenant, user, method: 'sso', client, application, meta: protocolMeta(ctx.req, { type: 'user', id: user }, client) })
+  } catch (error) {
+    if (!(error instanceof RefusalError)) throw error
+    // The session was ended while the request was under way.
+    ctx.remove('location')
+    ctx.status = 400
+    ctx.body = { error: 'login_required', error_description: 'the session has ended' }
+  }
+}

@@ -1,0 +1,179 @@
+/** The bodies of `Interactions`: oidc-provider's interactions and session cookie for the hosted pages. */
+import { Inject, Injectable } from '@nestjs/common'
+import { errors, type Provider } from 'oidc-provider'
+import { Clock, type EventMeta } from '@pavan/kernel'
+import { Consents } from '../consent/consents.js'
+import { Sessions } from '../session/sessions.js'
+import { Interactions, type CurrentUser, type Exchange, type SignedIn, type SignInMethod, type WaitingRequest } from './interaction.js'
+import { Providers, type TenantProvider } from './providers.js'
+
+type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>
+type OidcSession = InstanceType<Provider['Session']>
+
+interface Found {
+  readonly at: TenantProvider
+  readonly interaction: Interaction
+  readonly client: Readonly<Record<string, unknown>>
+}
+
+interface Missing {
+  readonly missingOIDCScope?: readonly string[]
+  readonly missingOIDCClaims?: readonly string[]
+  readonly missingResourceScopes?: Readonly<Record<string, readonly string[]>>
+}
+
+/** Authentication method references (RFC 8176). */
+const amr: Readonly<Record<SignInMethod, readonly string[]>> = { password: ['pwd'], sso: [], 'set-up': ['otp'] }
+
+const text = (value: unknown, limit: number): string | undefined => (typeof value === 'string' ? value.slice(0, limit) : undefined)
+
+const originOf = (uri: unknown): string | undefined => {
+  const origin = URL.parse(String(uri))?.origin
+  return origin === undefined || origin === 'null' ? undefined : origin
+}
+
+@Injectable()
+export class ProviderInteractions extends Interactions {
+  constructor(
+    @Inject(Providers) private readonly providers: Providers,
+    @Inject(Sessions) private readonly sessions: Sessions,
+    @Inject(Consents) private readonly consents: Consents,
+    @Inject(Clock) private readonly clock: Clock,
+  ) {
+    super()
+  }
+
+  async load(exchange: Exchange, uid: string): Promise<WaitingRequest | undefined> {
+    const found = await this.#find(exchange, uid)
+    if (!found) return undefined
+    const { at, interaction, client } = found
+    const { prompt, params, session } = interaction
+    const missing = prompt.details as Missing
+    const scopes = [...(missing.missingOIDCScope ?? []), ...Object.values(missing.missingResourceScopes ?? {}).flat()]
+    return {
+      uid,
+      tenant: at.tenant.id,
+      slug: at.tenant.slug,
+      step: prompt.name === 'consent' ? 'consent' : 'login',
+      client: {
+        id: String(client.clientId),
+        name: String(client.clientName ?? client.clientId),
+        application: text(client.pavan_application, 64),
+        firstParty: client.pavan_first_party === true,
+      },
+      user: session?.accountId,
+      session: session?.uid,
+      loginHint: text(params.login_hint, 254),
+      uiLocales: (text(params.ui_locales, 200) ?? '').split(' ').filter(Boolean),
+      wantsSignUp: prompt.name === 'create',
+      scopes: [...new Set(scopes)].filter((scope) => scope !== 'openid'),
+      returnOrigin: originOf(params.redirect_uri),
+    }
+  }
+
+  async finishSignIn(exchange: Exchange, uid: string, { user, method, meta, remember = true }: SignedIn): Promise<string | undefined> {
+    const found = await this.#find(exchange, uid)
+    if (!found) return undefined
+    const { at, interaction, client } = found
+    const { tenant, provider } = at
+    const signIn = { tenant: tenant.id, user, method, meta, client: String(client.clientId), application: text(client.pavan_application, 64) }
+    const known = interaction.session
+    const again = known?.accountId === user && known.uid && (await this.sessions.find(tenant.id, known.uid)) ? known.uid : undefined
+    if (again) await this.sessions.signIn(again, signIn)
+    const session = again ?? (await this.sessions.start(signIn, tenant.settings.lifetimes.sessionSeconds))
+    const login = { accountId: user, remember, amr: [...amr[method]], ts: this.#seconds(), session }
+    return provider.interactionResult(exchange.req, exchange.res, { login, ...(interaction.prompt.name === 'create' ? { create: {} } : {}) })
+  }
+
+  async finishConsent(exchange: Exchange, uid: string, meta: EventMeta): Promise<string | undefined> {
+    const found = await this.#find(exchange, uid)
+    const user = found?.interaction.session?.accountId
+    if (!found || user === undefined) return undefined
+    const { at, interaction, client } = found
+    const clientId = String(client.clientId)
+    const missing = interaction.prompt.details as Missing
+    const asked = String(interaction.params.scope ?? '').split(' ').filter(Boolean)
+    const { provider, tenant } = at
+    const before = interaction.grantId ? await provider.Grant.find(interaction.grantId) : undefined
+    // A grant that gains offline access must live longer than the old one would.
+    const grant = before && !missing.missingOIDCScope?.includes('offline_access') ? before : new provider.Grant({ accountId: user, clientId })
+    const openid = grant === before ? (missing.missingOIDCScope ?? []) : [...(before?.getOIDCScope().split(' ') ?? []), ...(missing.missingOIDCScope ?? [])]
+    if (openid.length > 0) grant.addOIDCScope(openid.filter(Boolean).join(' '))
+    if (missing.missingOIDCClaims) grant.addOIDCClaims([...missing.missingOIDCClaims])
+    for (const [indicator, scopes] of Object.entries(missing.missingResourceScopes ?? {})) grant.addResourceScope(indicator, scopes.join(' '))
+    await this.consents.give({ tenant: tenant.id, user, client: clientId, meta }, asked)
+    return provider.interactionResult(exchange.req, exchange.res, { consent: { grantId: await grant.save() } })
+  }
+
+  async abort(exchange: Exchange, uid: string): Promise<string | undefined> {
+    const found = await this.#find(exchange, uid)
+    const result = { error: 'access_denied', error_description: 'End-User aborted interaction' }
+    return found?.at.provider.interactionResult(exchange.req, exchange.res, result, { mergeWithLastSubmission: false })
+  }
+
+  async startSession(exchange: Exchange, { user, method, meta, remember = true }: SignedIn): Promise<CurrentUser> {
+    const at = await this.#at(exchange)
+    if (!at) throw new errors.SessionNotFound('there is no such tenant')
+    const { provider, tenant } = at
+    const { context, session } = await this.#session(at, exchange)
+    // Whoever was signed in here before is not any more.
+    if (session.accountId) await this.sessions.end(tenant.id, session.uid, 'logout', { ...meta, actor: { type: 'user', id: session.accountId } })
+    const { sessionSeconds, sessionIdleSeconds } = tenant.settings.lifetimes
+    const id = await this.sessions.start({ tenant: tenant.id, user, method, meta }, sessionSeconds)
+    const fresh = new provider.Session()
+    fresh.uid = id
+    const signedInAt = this.#seconds()
+    fresh.loginAccount({ accountId: user, loginTs: signedInAt, amr: [...amr[method]], transient: !remember })
+    await fresh.save(Math.min(sessionSeconds, sessionIdleSeconds))
+    const options = this.#cookieOptions(at)
+    context.cookies.set(provider.cookieName('session'), fresh.jti, { ...options, ...(remember ? { expires: new Date((fresh.exp as number) * 1000) } : {}) })
+    return { tenant: tenant.id, user, session: id, signedInAt }
+  }
+
+  async currentUser(exchange: Exchange): Promise<CurrentUser | undefined> {
+    const at = await this.#at(exchange)
+    if (!at) return undefined
+    const { session } = await this.#session(at, exchange)
+    const { accountId: user, uid, loginTs } = session
+    return user === undefined ? undefined : { tenant: at.tenant.id, user, session: uid, signedInAt: loginTs ?? 0 }
+  }
+
+  async endSession(exchange: Exchange, meta: EventMeta): Promise<void> {
+    const at = await this.#at(exchange)
+    if (!at) return
+    const { context, session } = await this.#session(at, exchange)
+    if (session.accountId) await this.sessions.end(at.tenant.id, session.uid, 'logout', meta)
+    context.cookies.set(at.provider.cookieName('session'), null, this.#cookieOptions(at))
+  }
+
+  #at({ slug, req }: Exchange): Promise<TenantProvider | undefined> {
+    return this.providers.visit(slug, req)
+  }
+
+  async #find(exchange: Exchange, uid: string): Promise<Found | undefined> {
+    const at = await this.#at(exchange)
+    if (!at) return undefined
+    try {
+      const interaction = await at.provider.interactionDetails(exchange.req, exchange.res)
+      const client = interaction.uid === uid ? await at.provider.Client.find(String(interaction.params.client_id)) : undefined
+      return client && { at, interaction, client: client as unknown as Record<string, unknown> }
+    } catch (error) {
+      if (error instanceof errors.SessionNotFound) return undefined
+      throw error
+    }
+  }
+
+  async #session({ provider }: TenantProvider, { req, res }: Exchange) {
+    const context = provider.createContext(req, res)
+    const session = (await provider.Session.get(context as never)) as OidcSession & { readonly loginTs?: number }
+    return { context, session }
+  }
+
+  #cookieOptions({ tenant, secure }: TenantProvider) {
+    return { path: `/t/${tenant.slug}`, httpOnly: true, sameSite: 'lax', signed: true, overwrite: true, secure } as const
+  }
+
+  #seconds(): number {
+    return Math.floor(this.clock.now() / 1000)
+  }
+}

@@ -1,0 +1,154 @@
+/** One oidc-provider for each tenant, made when it is first needed and made anew when what it was made from has changed. */
+import { Inject, Injectable } from '@nestjs/common'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Provider, type Adapter } from 'oidc-provider'
+import { Clock } from '@pavan/kernel'
+import { Rows } from '@pavan/platform/views/rows.js'
+import { Views } from '@pavan/platform/views/views.js'
+import { Log } from '@pavan/platform/telemetry/log.js'
+import { ClientDirectory } from '../client/client-directory.js'
+import { ClientSecrets } from '../client/client-secrets.js'
+import { Sessions, type EndedSession } from '../session/sessions.js'
+import { keysAt, nextChange } from '../signing-key/signing-keys.decider.js'
+import { SigningKeyMaker } from '../signing-key/signing-keys.js'
+import { AccountSource } from './account-source.js'
+import { ApiResources } from './api-resources.js'
+import { ArtifactAdapter, RefreshTokenAdapter, ReplayAdapter, WaitingAdapter, type AdapterParts } from './artifact-adapters.js'
+import { ClientAdapter } from './client-adapter.js'
+import { CookieKeys } from './cookie-keys.js'
+import { GrantPolicy } from './grant-policy.js'
+import { ProfileClaims } from './profile-claims.js'
+import { configurationOf } from './provider-configuration.js'
+import { extendProvider } from './provider-extensions.js'
+import { ProviderPages } from './provider-pages.js'
+import { Recent } from './recent.js'
+import { SessionAdapter } from './session-adapter.js'
+import { TenantDirectory, type Tenant } from './tenant-directory.js'
+import { TokenFacts } from './token-facts.js'
+
+export interface TenantProvider {
+  readonly tenant: Tenant
+  readonly provider: Provider
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void
+  /** Whether it is reached by https. */
+  readonly secure: boolean
+  /** Milliseconds since 1970 when its keys are no longer the right ones. */
+  readonly until: number
+}
+
+/** A method of clients that the types leave out. */
+interface LogoutClient {
+  backchannelLogout(user: string, sid: string): Promise<void>
+}
+
+/** Providers kept in memory; one takes about half a megabyte. */
+const kept = 200
+
+@Injectable()
+export class Providers {
+  readonly #kept = new Recent<Promise<TenantProvider>>(kept)
+
+  constructor(
+    @Inject(TenantDirectory) private readonly tenants: TenantDirectory,
+    @Inject(SigningKeyMaker) private readonly signingKeys: SigningKeyMaker,
+    @Inject(CookieKeys) private readonly cookieKeys: CookieKeys,
+    @Inject(ClientDirectory) private readonly clients: ClientDirectory,
+    @Inject(ClientSecrets) private readonly secrets: ClientSecrets,
+    @Inject(AccountSource) private readonly accounts: AccountSource,
+    @Inject(ProfileClaims) private readonly profiles: ProfileClaims,
+    @Inject(ApiResources) private readonly resources: ApiResources,
+    @Inject(Sessions) private readonly sessions: Sessions,
+    @Inject(GrantPolicy) private readonly grants: GrantPolicy,
+    @Inject(TokenFacts) private readonly facts: TokenFacts,
+    @Inject(ProviderPages) private readonly pages: ProviderPages,
+    @Inject(Rows) private readonly rows: Rows,
+    @Inject(Views) views: Views,
+    @Inject(Clock) private readonly clock: Clock,
+    @Inject(Log) private readonly log: Log,
+  ) {
+    tenants.onChange((tenant) => this.#kept.delete(tenant))
+    sessions.tellClients((ended) => this.#tellClients(ended))
+    signingKeys.onRotated((tenant) => this.#kept.delete(tenant))
+    // Another copy of the service made or rotated keys.
+    views.onApplied('signing-keys', (changes) => {
+      for (const { key } of changes as readonly { key: string }[]) this.#kept.delete(key.split('/', 1)[0] as string)
+    })
+  }
+
+  /** The provider of the tenant that a request visits. Undefined when there is no such tenant. */
+  async visit(slug: string, request: IncomingMessage): Promise<TenantProvider | undefined> {
+    const tenant = await this.tenants.bySlug(slug)
+    // Whoever ends TLS in front of us may not say so; PAVAN_URL does. Without this no secure cookie could be set.
+    if (tenant && this.tenants.baseUrl.startsWith('https:')) request.headers['x-forwarded-proto'] = 'https'
+    return tenant && this.of(tenant)
+  }
+
+  async byId(id: string): Promise<TenantProvider | undefined> {
+    const tenant = await this.tenants.byId(id)
+    return tenant && this.of(tenant)
+  }
+
+  async of(tenant: Tenant): Promise<TenantProvider> {
+    const known = this.#kept.get(tenant.id)
+    if (known) {
+      const ready = await known
+      if (ready.until > this.clock.now()) return ready
+    }
+    const made = this.#make(tenant)
+    this.#kept.set(tenant.id, made)
+    // A failure is told to whoever waits for it, and tried again by the next.
+    made.catch(() => this.#kept.delete(tenant.id))
+    return made
+  }
+
+  async #make(tenant: Tenant): Promise<TenantProvider> {
+    const now = this.clock.now()
+    const [keys, cookieKeys] = await Promise.all([this.signingKeys.ensure(tenant.id), this.cookieKeys.of(tenant.id)])
+    const { baseUrl, apiIndicator } = this.tenants
+    const parts = { tenant: tenant.id, rows: this.rows, clock: this.clock }
+    const provider = new Provider(
+      this.tenants.issuerOf(tenant),
+      configurationOf({
+        tenant, baseUrl, apiIndicator, cookieKeys,
+        keys: keysAt(keys, now),
+        adapter: (model: string) => this.#adapter(model, parts),
+        accounts: this.accounts, profiles: this.profiles, resources: this.resources, sessions: this.sessions, grants: this.grants, pages: this.pages,
+      }),
+    )
+    provider.proxy = baseUrl.startsWith('https:')
+    provider.on('server_error', (ctx, error) => this.log.error({ tenant: tenant.id, route: ctx.oidc?.route, error }, 'the OpenID provider failed'))
+    provider.on('backchannel.error', (_ctx, error, client) => this.log.warn({ tenant: tenant.id, client: client.clientId, error }, 'back-channel logout was not delivered'))
+    extendProvider(provider, { tenant: tenant.id, rows: this.rows, sessions: this.sessions, secrets: this.secrets, facts: this.facts, replay: new ReplayAdapter(parts), log: this.log })
+    return { tenant, provider, handle: provider.callback(), secure: provider.proxy, until: nextChange(keys, now) ?? Infinity }
+  }
+
+  /** Whoever was signed in somewhere by a session that ended is told (OpenID Connect Back-Channel Logout 1.0). */
+  async #tellClients({ tenant, user, clients }: EndedSession): Promise<void> {
+    for (const [id, sid] of clients) {
+      try {
+        const client = await (await this.byId(tenant))?.provider.Client.find(id)
+        if (client?.backchannelLogoutUri && sid !== undefined) await (client as unknown as LogoutClient).backchannelLogout(user, sid)
+      } catch (error) {
+        this.log.warn({ tenant, client: id, error }, 'back-channel logout was not delivered')
+      }
+    }
+  }
+
+  #adapter(model: string, parts: AdapterParts): Adapter {
+    switch (model) {
+      case 'Client':
+        return new ClientAdapter(parts, this.clients)
+      case 'Session':
+        return new SessionAdapter(parts)
+      case 'Interaction':
+      case 'PushedAuthorizationRequest':
+        return new WaitingAdapter(parts, model)
+      case 'ReplayDetection':
+        return new ReplayAdapter(parts)
+      case 'RefreshToken':
+        return new RefreshTokenAdapter(parts)
+      default:
+        return new ArtifactAdapter(parts, model)
+    }
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * What one token request writes: the consumption of what was presented and everything that is issued for it.
+ * It is collected while oidc-provider works and committed once, before the answer leaves, so that of many parallel uses
+ * exactly one finds its condition true, and a crash leaves either everything or nothing.
+ */
+import { Provider } from 'oidc-provider'
+import type { RowChange, Rows } from '@pavan/platform/views/rows.js'
+
+/** What was presented and may be used once. */
+export type Presented = 'AuthorizationCode' | 'RefreshToken'
+
+export class TokenUnit {
+  readonly #changes: RowChange[] = []
+  readonly #guards = new Map<number, Presented>()
+  /** Refresh token families that this request rotates: family → hash of the token that was presented. */
+  readonly rotating = new Map<string, string>()
+
+  add(change: RowChange<any>, guard?: Presented): void {
+    if (guard) this.#guards.set(this.#changes.length, guard)
+    this.#changes.push(change as RowChange)
+  }
+
+  /** Writes everything. Answers what somebody else used first; then nothing is written. */
+  async commit(rows: Rows): Promise<Presented | undefined> {
+    if (this.#changes.length === 0) return undefined
+    const result = await rows.apply(this.#changes as RowChange<any>[])
+    if (result.applied) return undefined
+    const lost = result.because === 'condition' ? this.#guards.get(result.failed) : undefined
+    if (!lost) throw new Error('an unconditional write of a token request was refused')
+    return lost
+  }
+}
+
+const units = new WeakMap<object, TokenUnit>()
+
+/** Begins to collect for a request (its Koa context). */
+export const beginUnit = (context: object): TokenUnit => {
+  const unit = new TokenUnit()
+  units.set(context, unit)
+  return unit
+}
+
+/** The unit of the request that is running, if it is a token request. */
+export const currentUnit = (): TokenUnit | undefined => {
+  const context = Provider.ctx as object | undefined
+  return context && units.get(context)
+}

@@ -1,0 +1,168 @@
+/** Starts, lists and ends browser sessions: the aggregate says what happened, the row is what the provider works with. */
+import { Inject, Injectable } from '@nestjs/common'
+import { Clock, orThrow, type EventMeta } from '@pavan/kernel'
+import { sessionEnded, sessionStarted, signInSucceeded } from '@pavan/contracts'
+import { Aggregates, type Aggregate } from '@pavan/platform/events/aggregates.js'
+import { Ids } from '@pavan/platform/service/ids.js'
+import { insert, keyOf, patch, remove, removeAll } from '@pavan/platform/views/changes.js'
+import { Rows } from '@pavan/platform/views/rows.js'
+import { artifactKey } from '../oidc/artifact-adapters.js'
+import { UserSessions } from '../oidc/interaction.js'
+import { artifacts } from '../oidc/oidc-tables.js'
+import { session, type EndReason, type SessionCommand, type SessionEvent, type SessionState, type SignInMethod } from './session.decider.js'
+import { sessionRows, type SessionRow } from './sessions.table.js'
+
+export interface SignIn {
+  readonly tenant: string
+  readonly user: string
+  readonly method: SignInMethod
+  readonly client?: string
+  readonly application?: string
+  readonly meta: EventMeta
+}
+
+export interface ForgetOptions {
+  /** The clients have been told already. */
+  readonly silently?: boolean
+}
+
+export interface EndAllOptions {
+  readonly meta: EventMeta
+  /** The session that stays. */
+  readonly except?: string
+  /** Only sessions that began before this time, milliseconds since 1970. */
+  readonly before?: number
+}
+
+/** A session that is over, and the clients that it was used at. */
+export interface EndedSession {
+  readonly tenant: string
+  readonly id: string
+  readonly user: string
+  /** Client → `sid` that its ID tokens carry (OpenID Connect Back-Channel Logout section 2.1). */
+  readonly clients: ReadonlyMap<string, string | undefined>
+}
+
+type Authorizations = Record<string, { readonly sid?: string; readonly grantId?: string }>
+
+const authorizationsOf = (row: SessionRow): Authorizations => (row.payload?.authorizations as Authorizations | undefined) ?? {}
+
+@Injectable()
+export class Sessions extends UserSessions {
+  readonly #aggregate: Aggregate<SessionCommand, SessionEvent, SessionState>
+  #tell: (ended: EndedSession) => Promise<void> = async () => {}
+
+  constructor(
+    @Inject(Aggregates) aggregates: Aggregates,
+    @Inject(Rows) private readonly rows: Rows,
+    @Inject(Clock) private readonly clock: Clock,
+    @Inject(Ids) private readonly ids: Ids,
+  ) {
+    super()
+    this.#aggregate = aggregates.of(session, { events: [sessionStarted, signInSucceeded, sessionEnded] })
+  }
+
+  /** Begins a session of at most `seconds`. Answers its id. */
+  async start(signIn: SignIn, seconds: number): Promise<string> {
+    const { tenant, user, method, client, application, meta } = signIn
+    const id = this.ids.make('session')
+    const now = this.clock.now()
+    const endsAt = now + seconds * 1000
+    orThrow(await this.#aggregate.handle({ tenant, id, subject: user, meta }, { type: 'start', session: id, user, method, client, application, expiresAt: endsAt }))
+    const row: SessionRow = { tenant, id, phase: 'alive', user, method, startedAt: now, seenAt: now, endsAt, expiresAt: endsAt, personal: meta.origin }
+    await this.rows.apply([insert(sessionRows, keyOf(tenant, id), row)])
+    return id
+  }
+
+  /** A sign-in within a living session: by its existence (`sso`) or by a password given again. */
+  async signIn(id: string, signIn: SignIn): Promise<void> {
+    const { tenant, user, method, client, application, meta } = signIn
+    orThrow(await this.#aggregate.handle({ tenant, id, subject: user, meta }, { type: 'sign-in', session: id, method, client, application }))
+  }
+
+  /** The session, while it is alive. */
+  async find(tenant: string, id: string): Promise<SessionRow | undefined> {
+    const row = await this.rows.get(sessionRows, keyOf(tenant, id))
+    return row?.phase === 'alive' ? row : undefined
+  }
+
+  /** Whether the session was ended. One that ran out by itself was not. */
+  async hasEnded(tenant: string, id: string): Promise<boolean> {
+    return (await this.rows.get(sessionRows, keyOf(tenant, id)))?.phase === 'ended'
+  }
+
+  /** Living sessions of a person, newest first. */
+  async list(tenant: string, user: string): Promise<readonly SessionRow[]> {
+    const found: SessionRow[] = []
+    let cursor: string | undefined
+    do {
+      const page = await this.rows.find(sessionRows, { index: 'byUser', where: { tenant, user }, order: 'desc', limit: 1000, cursor })
+      found.push(...page.items.filter(({ phase }) => phase === 'alive'))
+      cursor = page.next
+    } while (cursor)
+    return found
+  }
+
+  /** Ends one session. The event comes first: a reaction repeats the rest if the process dies in between. */
+  async end(tenant: string, id: string, reason: EndReason, meta: EventMeta, options: ForgetOptions = {}): Promise<boolean> {
+    const { state } = await this.#aggregate.load(tenant, id)
+    if (state.phase === 'none') {
+      await this.forget(tenant, id, options)
+      return false
+    }
+    // Whoever is erased has no key any more under which the origin could be kept.
+    const context = { tenant, id, subject: state.user, meta: reason === 'erased' ? { ...meta, origin: undefined } : meta }
+    const { events } = orThrow(await this.#aggregate.handle(context, { type: 'end', reason }))
+    await this.forget(tenant, id, options)
+    return events.length > 0
+  }
+
+  /** Removes what lives by a session: its cookie, grants, codes and tokens. Harmless when repeated. */
+  async forget(tenant: string, id: string, { silently = false }: ForgetOptions = {}): Promise<void> {
+    const key = keyOf(tenant, id)
+    const row = await this.rows.get(sessionRows, key)
+    const tokens = removeAll(artifacts, 'bySession', { tenant, session: id })
+    if (!row || row.phase === 'ended') {
+      await this.rows.apply([tokens])
+      return
+    }
+    const authorizations = Object.entries(authorizationsOf(row))
+    const grants = authorizations.flatMap(([, { grantId }]) =>
+      grantId ? [remove(artifacts, artifactKey(tenant, 'Grant', grantId)), removeAll(artifacts, 'byGrant', { tenant, grant: grantId })] : [],
+    )
+    const mark = { phase: 'ended', cookie: undefined, payload: undefined, personal: undefined } as const
+    const { applied } = await this.rows.apply([patch(sessionRows, key, mark, { phase: 'alive' }), tokens, ...grants])
+    // Somebody else ended it meanwhile, with everything that it had.
+    if (!applied || silently || !row.user) return
+    const clients = new Map(authorizations.map(([client, { sid }]) => [client, sid]))
+    void this.#tell({ tenant, id, user: row.user, clients })
+  }
+
+  async endAll(tenant: string, user: string, reason: EndReason, options: EndAllOptions): Promise<number> {
+    const { meta, except, before = Infinity } = options
+    const living = await this.list(tenant, user)
+    const stays = ({ id, startedAt = 0 }: SessionRow) => id === except || startedAt >= before
+    const ended = await Promise.all(living.filter((row) => !stays(row)).map(({ id }) => this.end(tenant, id, reason, meta)))
+    await this.#removeTokensOfOthers(tenant, user, new Set(living.filter(stays).map(({ id }) => id)))
+    return ended.filter(Boolean).length
+  }
+
+  /** Who tells clients that a session is over, after its tokens are gone (back-channel logout). It must not reject. */
+  tellClients(tell: (ended: EndedSession) => Promise<void>): void {
+    this.#tell = tell
+  }
+
+  /** Refresh tokens for offline access outlive the session that they came from: they end with the others. */
+  async #removeTokensOfOthers(tenant: string, user: string, kept: ReadonlySet<string>): Promise<void> {
+    const past = new Set<string>()
+    let cursor: string | undefined
+    do {
+      const page = await this.rows.find(artifacts, { index: 'byUser', where: { tenant, user }, limit: 1000, cursor })
+      for (const { session: of } of page.items) if (of !== undefined && !kept.has(of)) past.add(of)
+      cursor = page.next
+    } while (cursor)
+    // A session that began meanwhile keeps what it got.
+    const ids = (await Promise.all([...past].map(async (id) => ((await this.find(tenant, id)) ? undefined : id)))).filter((id) => id !== undefined)
+    if (ids.length > 0) await this.rows.apply(ids.map((id) => removeAll(artifacts, 'bySession', { tenant, session: id })))
+  }
+}
