@@ -39,7 +39,12 @@ export const applicationUpdated = defineEvent('application.updated', 'An applica
 export const applicationDeleted = defineEvent('application.deleted', 'An application is gone.', { data: z.object({}) })
 
 export const clientRegistered = defineEvent('client.registered', 'An OAuth client may ask for tokens.', {
-  data: z.object({ application: id, settings: clientSettings }),
+  data: z.object({
+    application: id,
+    settings: clientSettings,
+    /** Roles that the client has from the start, such as `administrator` for the one that a new tenant begins with. */
+    roles: z.array(z.string().max(128)).max(20).optional(),
+  }),
 })
 export const clientUpdated = defineEvent('client.updated', 'The whole settings of a client, as they are from now on.', {
   data: z.object({ application: id, settings: clientSettings }),

@@ -1,0 +1,2 @@
+/** Tenants, organizations, applications, clients and tenant settings. */
+export { adminService } from './admin.service.js'
