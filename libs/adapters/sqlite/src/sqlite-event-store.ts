@@ -118,9 +118,9 @@ export class SqliteEventStore extends EventStore {
 
   #encode(tenant: string, change: ClaimChange): EncodedClaim {
     const hash = (claim: Claim) => this.#hash(claim.everywhere ? everywhere : tenant, claim.name, claim.value)
-    if ('take' in change) return ['take', hash(change.take), change.take.name]
-    if ('release' in change) return ['release', hash(change.release), change.release.name]
-    return ['release-all']
+    if ('releaseAll' in change) return ['release-all']
+    const [op, claim] = 'take' in change ? (['take', change.take] as const) : (['release', change.release] as const)
+    return [op, this.#hash(claim.everywhere ? everywhere : tenant, claim.name, claim.value), claim.name]
   }
 
   #hash(tenant: string, name: string, value: string): string {
