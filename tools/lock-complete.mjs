@@ -8,7 +8,7 @@ const systems = ['aix', 'android', 'darwin', 'freebsd', 'linux', 'netbsd', 'open
 const processors = ['arm64', 'armv7', 'arm', 'ia32', 'loong64', 'mips64el', 'ppc64', 'ppc64le', 'riscv64', 's390x', 'wasm32', 'x64']
 
 function findEntry(packages, parent, name) {
-  for (let place = parent; ; ) {
+  for (let place = parent; ;) {
     const key = `${place ? `${place}/` : ''}node_modules/${name}`
     if (packages[key]) return packages[key]
     if (!place) return undefined
@@ -34,7 +34,8 @@ export function complete(packages) {
       const version = /\d+\.\d+\.\d+[^ ]*/.exec(range)?.[0]
       if (found && (range !== version || found.version === version)) continue
       const limits = platformOf(name)
-      if (!limits.os && !limits.cpu) throw new Error(`${name} (optional, wanted by ${parent}) is missing from the lock, and its name tells no platform: add it by hand.`)
+      if (!limits.os && !limits.cpu)
+        throw new Error(`${name} (optional, wanted by ${parent}) is missing from the lock, and its name tells no platform: add it by hand.`)
       if (!version) throw new Error(`${name} (optional, wanted by ${parent}) has no plain version in "${range}": add it by hand.`)
       packages[found ? `${parent}/node_modules/${name}` : `node_modules/${name}`] = { version, ...(dev && { dev }), optional: true, ...limits }
       added.push(name)
@@ -50,7 +51,9 @@ if (import.meta.main ?? process.argv[1] === import.meta.filename) {
   for (const entry of addresses) delete entry.resolved
   if (process.argv.includes('--check')) {
     if (added.length + addresses.length > 0) {
-      console.error(`package-lock.json lacks ${added.length} optional packages and names ${addresses.length} download addresses. Run: node tools/lock-complete.mjs`)
+      console.error(
+        `package-lock.json lacks ${added.length} optional packages and names ${addresses.length} download addresses. Run: node tools/lock-complete.mjs`,
+      )
       process.exitCode = 1
     }
   } else {

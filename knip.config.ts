@@ -1,0 +1,21 @@
+import type { KnipConfig } from 'knip'
+
+const library = { entry: ['src/index.ts'], project: ['src/**/*.ts'] }
+const service = { entry: ['src/*.service.ts'], project: ['src/**/*.ts'] }
+const app = { entry: ['src/main.ts'], project: ['src/**/*.ts'] }
+
+// Workspaces import each other by file, so an export that only another workspace uses is alive; one that nobody uses is an error.
+export default {
+  workspaces: {
+    '.': { entry: ['tools/*.mjs', 'tools/**/*.spec.ts', 'bench/*.bench.mjs', 'e2e/**/*.spec.ts'], project: ['tools/**', 'bench/**', 'e2e/**'] },
+    'libs/kernel': library,
+    'libs/contracts': library,
+    'libs/platform': { entry: ['src/testing/*.ts'], project: ['src/**/*.ts'] },
+    'libs/adapters/*': library,
+    'libs/services/*': service,
+    'apps/*': app,
+  },
+  // Specs count as users: what only a spec uses shows up as soon as the spec goes.
+  jest: { config: ['jest.config.mjs'] },
+  ignoreExportsUsedInFile: true,
+} satisfies KnipConfig

@@ -1,0 +1,94 @@
+// `npm test`: installs and builds what is missing, runs every tier of specs and prints the sum as its last line.
+// `npm test -- <path>…` runs only the specs whose path matches. PAVAN_LONG=1 asks for the long form of the slow proofs.
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ensureInstalled } from './support/install.mjs'
+import { requireNode, root, serverNode, stop } from './support/node.mjs'
+import { buildOrStop } from './support/run.mjs'
+
+requireNode()
+await ensureInstalled()
+await buildOrStop()
+
+const paths = process.argv.slice(2)
+const inCi = process.env.CI === 'true'
+const browser = findBrowser()
+const results = mkdtempSync(join(tmpdir(), 'pavan-test-'))
+const hasSpecs = (folder) => existsSync(join(root, folder)) && readdirSync(join(root, folder), { recursive: true }).some((file) => file.endsWith('.spec.ts'))
+
+// The order is from fast to slow. End-to-end specs each start a system of their own, so they run one after the other: some measure time.
+const tiers = [
+  { name: 'units and services', arguments: ['--testPathIgnorePatterns', '/node_modules/', '/e2e/', '--maxWorkers=2'] },
+  {
+    name: 'end to end',
+    folder: 'e2e',
+    arguments: ['--testPathPatterns', '/e2e/', '--testPathIgnorePatterns', '/node_modules/', '/e2e/browser/', '--runInBand'],
+  },
+  { name: 'browser', folder: 'e2e/browser', needsBrowser: true, arguments: ['--testPathPatterns', '/e2e/browser/', '--runInBand'] },
+]
+
+const total = { passed: 0, failed: 0 }
+const notes = []
+if (paths.length > 0) await runTier({ name: paths.join(' '), arguments: ['--testPathPatterns', ...paths] })
+else for (const tier of tiers) await runTier(tier)
+rmSync(results, { recursive: true, force: true })
+for (const note of notes) console.log(note)
+if (total.passed + total.failed === 0) console.log('No test ran, which counts as a failure.')
+console.log(`${total.passed} passed, ${total.failed} failed`)
+process.exit(total.failed > 0 || total.passed === 0 ? 1 : 0)
+
+async function runTier(tier) {
+  if (tier.folder && !hasSpecs(tier.folder)) return
+  if (tier.needsBrowser && !browser) {
+    const remedy = 'install Chromium (Debian: apt-get install chromium) or name one in PAVAN_CHROMIUM'
+    notes.push(inCi ? `The browser specs cannot run here, which counts as a failure in CI: ${remedy}.` : `The browser specs were left out: ${remedy}.`)
+    if (inCi) total.failed += 1
+    return
+  }
+  console.log(`\n== ${tier.name}`)
+  const report = join(results, `${tier.name.replace(/\W+/g, '-')}.json`)
+  const jest = [
+    '--experimental-vm-modules',
+    '--no-warnings',
+    join(root, 'node_modules/jest/bin/jest.js'),
+    ...tier.arguments,
+    '--json',
+    `--outputFile=${report}`,
+  ]
+  const code = await spawned(serverNode(), jest)
+  const { passed, failed } = count(report, code)
+  total.passed += passed
+  total.failed += failed
+  console.log(`== ${tier.name}: ${passed} passed, ${failed} failed`)
+}
+
+function count(report, code) {
+  if (!existsSync(report)) return { passed: 0, failed: 1 }
+  const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = JSON.parse(readFileSync(report, 'utf8'))
+  const failed = numFailedTests + numRuntimeErrorTestSuites
+  // Something else went wrong, such as a broken global set-up: never green.
+  return { passed: numPassedTests, failed: code !== 0 && failed === 0 ? 1 : failed }
+}
+
+function spawned(program, args) {
+  return new Promise((resolve) => {
+    // --json prints its report to stdout as well: only stderr is for people.
+    const child = spawn(program, args, {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, ...(browser && { PAVAN_CHROMIUM: browser }) },
+    })
+    for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => child.kill(signal))
+    child.once('error', (error) => stop(`The tests could not be started: ${error.message}.`, 'Run: npm ci'))
+    child.once('exit', (status) => resolve(status ?? 1))
+  })
+}
+
+function findBrowser() {
+  const named = process.env.PAVAN_CHROMIUM
+  if (named) return existsSync(named) ? named : stop(`PAVAN_CHROMIUM names ${named}, which does not exist.`, 'Correct or unset it.')
+  const usual = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome']
+  return usual.find(existsSync)
+}
