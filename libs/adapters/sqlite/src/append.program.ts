@@ -39,9 +39,7 @@ export type AppendAnswer =
 
 export const append = (on: Connection, args: readonly unknown[]): AppendAnswer => {
   const [, stream, expected, count, command, events, claims] = args as unknown as AppendWrite
-  const last = on.statement('SELECT version FROM commits WHERE stream = ? ORDER BY version DESC LIMIT 1').get(stream) as
-    | { version: number }
-    | undefined
+  const last = on.statement('SELECT version FROM commits WHERE stream = ? ORDER BY version DESC LIMIT 1').get(stream) as { version: number } | undefined
   const actual = last?.version ?? 0
   if (last && command !== null) {
     const first = on.statement('SELECT version, seq FROM commits WHERE stream = ? AND command = ?').get(stream, command) as

@@ -12,6 +12,9 @@ const largestInline = 128
 const busyShare = 0.35
 const windowMillis = 20
 
+/** `measured` decides for each batch; the others always commit in one place. */
+export type CommitChoice = 'measured' | 'main' | 'thread'
+
 /** What the main thread does beside committing, shared by all files of the process. */
 class MainThread {
   #since: EventLoopUtilization | undefined
@@ -38,15 +41,21 @@ class MainThread {
 const mainThread = new MainThread()
 
 export class CommitPlace {
-  /** Moving average of the time of a commit. */
-  #millis = patienceMillis
+  /** Moving average of the time of a commit; a disk is taken for fast until it is measured. */
+  #millis = 0
+  readonly #fsync: boolean
+  readonly #choice: CommitChoice
 
-  constructor(private readonly fsync: boolean) {}
+  constructor(options: { readonly fsync: boolean; readonly choice: CommitChoice }) {
+    this.#fsync = options.fsync
+    this.#choice = options.choice
+  }
 
   inline(writes: number): boolean {
+    if (this.#choice !== 'measured') return this.#choice === 'main'
     if (writes > largestInline) return false
-    if (!this.fsync) return true
-    return this.#millis < patienceMillis && (mainThread.otherWork() < busyShare)
+    if (!this.#fsync) return true
+    return this.#millis < patienceMillis && mainThread.otherWork() < busyShare
   }
 
   /** `millis` of one commit of some writes; what the writes themselves cost is taken off roughly (10 us each). */

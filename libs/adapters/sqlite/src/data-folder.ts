@@ -67,8 +67,7 @@ const checkLayout = (folder: string): void => {
     return
   }
   const found = layoutOf(file)
-  if (found === undefined)
-    throw new StartError(`${file} cannot be read.`, 'Restore it from a backup of the folder, or name another folder in PAVAN_DATA.')
+  if (found === undefined) throw new StartError(`${file} cannot be read.`, 'Restore it from a backup of the folder, or name another folder in PAVAN_DATA.')
   if (found > layout)
     throw new StartError(
       `The data folder ${folder} was written by a newer version of Pavan (layout ${found}; this version knows ${layout}).`,

@@ -1,7 +1,7 @@
 /** One SQLite file: reads on the main thread, writes by group commit. */
 import { StorageUnavailable } from '@pavan/platform/service/storage-unavailable.js'
 import { commit, type Answer, type Write } from './commit.js'
-import { CommitPlace } from './commit-place.js'
+import { CommitPlace, type CommitChoice } from './commit-place.js'
 import { Connection, inMemory, type Durability } from './connection.js'
 import type { WriterThread } from './writer-thread.js'
 
@@ -11,6 +11,8 @@ export interface DbOptions {
   readonly durability: Durability
   /** Shared by all files of the process. */
   readonly writer: WriterThread
+  /** `measured` by default. */
+  readonly commitOn?: CommitChoice
 }
 
 interface Pending {
@@ -41,7 +43,7 @@ export class Db {
 
   constructor(options: DbOptions) {
     this.#options = options
-    this.#place = new CommitPlace(options.durability === 'full')
+    this.#place = new CommitPlace({ fsync: options.durability === 'full', choice: options.path === inMemory ? 'main' : (options.commitOn ?? 'measured') })
     this.reader = new Connection(options.path, options.durability)
   }
 
@@ -100,7 +102,7 @@ export class Db {
     const writes = batch.map((pending) => pending.write)
     let weight = 0
     for (const pending of batch) weight += pending.weight
-    if (this.#options.path === inMemory || this.#place.inline(weight)) {
+    if (this.#place.inline(weight)) {
       const start = performance.now()
       const answers = commit(this.reader, writes)
       this.#place.measured(performance.now() - start, weight, true)
@@ -193,4 +195,3 @@ export class Db {
 
 const errorOf = (answer: Answer & { failure: { kind: string; message: string } }): Error =>
   answer.failure.kind === 'disk' ? new StorageUnavailable(answer.failure.message) : new Error(answer.failure.message)
-

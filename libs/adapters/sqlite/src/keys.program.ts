@@ -30,9 +30,7 @@ export type DestroyKeyWrite = readonly [program: 'destroy-key', tenant: string, 
 export const destroyKey = (on: Connection, args: readonly unknown[]): void => {
   const [, tenant, subject] = args as unknown as DestroyKeyWrite
   on.statement('UPDATE subject_keys SET wrapped = zeroblob(length(wrapped)) WHERE tenant = ? AND subject = ? AND wrapped IS NOT NULL').run(tenant, subject)
-  on.statement(
-    'INSERT INTO subject_keys (tenant, subject) VALUES (?, ?) ON CONFLICT DO UPDATE SET wrapped = NULL, kek = NULL',
-  ).run(tenant, subject)
+  on.statement('INSERT INTO subject_keys (tenant, subject) VALUES (?, ?) ON CONFLICT DO UPDATE SET wrapped = NULL, kek = NULL').run(tenant, subject)
 }
 
 export type RewrapKeyWrite = readonly [

@@ -12,9 +12,7 @@ export const shapeOf = (table: TableDefinition<any>): RowShape => {
   shape = {
     table: `t_${table.name}_v${table.version}`,
     fields,
-    indexes: Object.fromEntries(
-      Object.entries<readonly string[]>(table.indexes).map(([name, of]) => [name, of.map((field) => fields.indexOf(field))]),
-    ),
+    indexes: Object.fromEntries(Object.entries<readonly string[]>(table.indexes).map(([name, of]) => [name, of.map((field) => fields.indexOf(field))])),
     expires: table.expires ?? null,
   }
   shapes.set(table, shape)

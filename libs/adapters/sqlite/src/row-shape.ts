@@ -97,11 +97,9 @@ const make = (shape: RowShape): RowSql => {
 export const indexSql = (shape: RowShape): string[] => {
   const table = quoted(shape.table)
   const made = Object.entries(shape.indexes).map(
-    ([name, columns]) =>
-      `CREATE INDEX IF NOT EXISTS ${quoted(`${shape.table}.${name}`)} ON ${table} (${[...columns.map((i) => `c${i}`), 'key'].join(', ')});`,
+    ([name, columns]) => `CREATE INDEX IF NOT EXISTS ${quoted(`${shape.table}.${name}`)} ON ${table} (${[...columns.map((i) => `c${i}`), 'key'].join(', ')});`,
   )
-  if (shape.expires !== null)
-    made.push(`CREATE INDEX IF NOT EXISTS ${quoted(`${shape.table}:expires`)} ON ${table} (expires) WHERE expires < ${never};`)
+  if (shape.expires !== null) made.push(`CREATE INDEX IF NOT EXISTS ${quoted(`${shape.table}:expires`)} ON ${table} (expires) WHERE expires < ${never};`)
   return made
 }
 

@@ -59,9 +59,12 @@ export const apply = (on: Connection, args: readonly unknown[]): ApplyAnswer => 
   if (undoable) on.statement('RELEASE changes').run()
   if (checkpoint) {
     const [consumer, context, p, , to] = checkpoint
-    on.statement(
-      'INSERT INTO checkpoints (consumer, context, p, seq) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq',
-    ).run(consumer, context, p, to)
+    on.statement('INSERT INTO checkpoints (consumer, context, p, seq) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq').run(
+      consumer,
+      context,
+      p,
+      to,
+    )
   }
   return ['applied', counts]
 }

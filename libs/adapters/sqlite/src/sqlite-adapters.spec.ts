@@ -24,7 +24,14 @@ afterEach(async () => {
 })
 
 const stream = { tenant: 'ten_a', category: 'user', id: 'usr_1' }
-const event = (id: string, data: unknown = {}) => ({ id, type: 'user.registered', schema: 1, at: 1, data, meta: { actor: { type: 'system' as const, id: 'spec' } } })
+const event = (id: string, data: unknown = {}) => ({
+  id,
+  type: 'user.registered',
+  schema: 1,
+  at: 1,
+  data,
+  meta: { actor: { type: 'system' as const, id: 'spec' } },
+})
 
 test('what was written is there after a restart', async () => {
   const { store, keys } = await open().portsFor('identity')

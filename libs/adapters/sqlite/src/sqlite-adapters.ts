@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '@pavan/kernel'
 import type { Adapters, ServicePorts } from '@pavan/platform/service/adapters.js'
+import type { CommitChoice } from './commit-place.js'
 import { inMemory, type Durability } from './connection.js'
 import { DataFolder } from './data-folder.js'
 import { Db } from './db.js'
@@ -18,6 +19,8 @@ export interface SqliteAdaptersOptions {
   readonly clock: Clock
   /** Key of the claims' HMAC-SHA-256, 32 bytes. Must stay the same for the life of the folder. */
   readonly claimKey: Uint8Array
+  /** Which thread commits; `measured` by default, the others are for tests and comparisons. */
+  readonly commitOn?: CommitChoice
 }
 
 export interface SqliteAdapters extends Adapters {
@@ -26,12 +29,12 @@ export interface SqliteAdapters extends Adapters {
 }
 
 /** Opens a folder. Throws `StartError` when another process has it, it cannot be written, or a newer version wrote it. */
-export const sqliteAdapters = ({ folder, clock, claimKey }: SqliteAdaptersOptions): SqliteAdapters => {
+export const sqliteAdapters = ({ folder, clock, claimKey, commitOn }: SqliteAdaptersOptions): SqliteAdapters => {
   const lock = folder === inMemory ? undefined : DataFolder.take(folder)
   const writer = new WriterThread()
   const files: Db[] = []
   const open = (durability: Durability, ...path: string[]): Db => {
-    const db = new Db({ path: folder === inMemory ? inMemory : join(folder, ...path), durability, writer })
+    const db = new Db({ path: folder === inMemory ? inMemory : join(folder, ...path), durability, writer, commitOn })
     files.push(db)
     return db
   }

@@ -22,8 +22,7 @@ export class SqliteBus extends Bus {
     const partitions = await this.#log.append(events)
     for (const { context, p } of partitions)
       for (const subscription of this.#subscriptions) if (subscription.contexts.includes(context)) await this.#join(subscription, context, p)
-    for (const cursor of this.#cursors.values())
-      if (partitions.some(({ context, p }) => cursor.context === context && cursor.p === p)) cursor.wake()
+    for (const cursor of this.#cursors.values()) if (partitions.some(({ context, p }) => cursor.context === context && cursor.p === p)) cursor.wake()
   }
 
   async subscribe(subscription: Subscription): Promise<() => Promise<void>> {

@@ -1,7 +1,15 @@
 /** Event store of one service in one SQLite file: partition 0, one row for each commit. */
 import { createHmac } from 'node:crypto'
 import { everywhere, parseStreamName, streamName, type Claim, type ClaimChange, type Position, type StreamId } from '@pavan/kernel'
-import { ClaimTaken, EventStore, VersionConflict, type AppendOptions, type AppendResult, type NewEvent, type StoredEvent } from '@pavan/platform/events/event-store.js'
+import {
+  ClaimTaken,
+  EventStore,
+  VersionConflict,
+  type AppendOptions,
+  type AppendResult,
+  type NewEvent,
+  type StoredEvent,
+} from '@pavan/platform/events/event-store.js'
 import { storeSchema, type AppendAnswer, type EncodedClaim } from './append.program.js'
 import type { Db } from './db.js'
 
@@ -81,9 +89,7 @@ export class SqliteEventStore extends EventStore {
   }
 
   async claimOwner(tenant: string, name: string, value: string): Promise<StreamId | undefined> {
-    const row = this.#db.reader.statement('SELECT stream FROM claims WHERE hash = ?').get(this.#hash(tenant, name, value)) as
-      | { stream: string }
-      | undefined
+    const row = this.#db.reader.statement('SELECT stream FROM claims WHERE hash = ?').get(this.#hash(tenant, name, value)) as { stream: string } | undefined
     return row && parseStreamName(row.stream)
   }
 
@@ -124,7 +130,9 @@ export class SqliteEventStore extends EventStore {
   }
 
   #hash(tenant: string, name: string, value: string): string {
-    return createHmac('sha256', this.#claimKey).update(JSON.stringify([tenant, name, value])).digest('base64url')
+    return createHmac('sha256', this.#claimKey)
+      .update(JSON.stringify([tenant, name, value]))
+      .digest('base64url')
   }
 }
 

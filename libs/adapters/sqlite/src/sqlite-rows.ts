@@ -42,9 +42,9 @@ export class SqliteRows extends Rows {
   }
 
   async get<R extends object>(table: TableDefinition<R>, key: string): Promise<R | undefined> {
-    const found = this.#db(table.durability).reader.statement(sqlOf(shapeOf(table)).get).get(key, this.#options.clock.now()) as
-      | { row: string }
-      | undefined
+    const found = this.#db(table.durability)
+      .reader.statement(sqlOf(shapeOf(table)).get)
+      .get(key, this.#options.clock.now()) as { row: string } | undefined
     return found && (JSON.parse(found.row) as R)
   }
 
