@@ -21,7 +21,12 @@ export class AccessGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<FastifyRequest>()
     const caller = callerOf(request.raw)
     if (!caller) throw new RefusalError('request.token.missing')
-    const allowed = await this.engine.guards({ tenant: caller.tenant, subject: caller.subject.id, ...requirement, facts: (request.params ?? {}) as Record<string, unknown> })
+    const allowed = await this.engine.guards({
+      tenant: caller.tenant,
+      subject: caller.subject.id,
+      ...requirement,
+      facts: (request.params ?? {}) as Record<string, unknown>,
+    })
     if (!allowed) throw new RefusalError('request.access.denied', { ...requirement })
     return true
   }
