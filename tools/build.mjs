@@ -66,7 +66,11 @@ export async function build({ folders = workspaces(), onStart = () => {} } = {})
   await Promise.all(
     work.map(async ({ source, target, mtime }) => {
       if (!source.endsWith('.ts')) return write(target, readFileSync(source), mtime)
-      const { code, map } = await transform(readFileSync(source, 'utf8'), { ...options, filename: source, sourceFileName: source.split(sep).at(-1) })
+      const { code, map } = await transform(readFileSync(source, 'utf8'), { ...options, filename: source, sourceFileName: source.split(sep).at(-1) }).catch(
+        (error) => {
+          throw new Error(String(error.message).split('\n\nCaused by:')[0].trim(), { cause: error })
+        },
+      )
       write(`${target}.map`, map)
       return write(target, `${code}\n//# sourceMappingURL=${target.split(sep).at(-1)}.map\n`, mtime)
     }),

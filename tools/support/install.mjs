@@ -1,7 +1,7 @@
 // Installs what package-lock.json asks for when node_modules is missing, half-finished or older than the lock file.
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { outerNode, root, stop } from './node.mjs'
 
@@ -29,18 +29,18 @@ export function whyInstall() {
   return undefined
 }
 
-function countInstalled() {
-  const names = existsSync(modules) ? readdirSync(modules).filter((name) => !name.startsWith('.')) : []
-  return names.flatMap((name) => (name.startsWith('@') ? readdirSync(join(modules, name)) : [name])).length
-}
+/** Packages at the top whose files have arrived; npm makes all the folders first. */
+const countInstalled = (places) => places.filter((place) => existsSync(join(root, place, 'package.json'))).length
 
 /** Runs `npm ci` with progress when something is missing. */
 export async function ensureInstalled(say = (line) => console.error(line)) {
   const reason = whyInstall()
   if (!reason) return
   say(`${reason}: installing (once, about half a minute).`)
-  const top = packagesOf(lockFile).filter(([place, { optional }]) => !optional && place.lastIndexOf('node_modules/') === 0).length
-  const progress = setInterval(() => say(`  ${Math.min(countInstalled(), top)} of ${top} packages`), 3000)
+  const places = packagesOf(lockFile)
+    .filter(([place, { optional, link }]) => place.startsWith('node_modules/') && !optional && !link)
+    .map(([place]) => place)
+  const progress = setInterval(() => say(`  ${countInstalled(places)} of ${places.length} packages`), 3000)
   const npm = process.env.npm_execpath && process.env.npm_execpath.endsWith('npm-cli.js') ? [outerNode(), process.env.npm_execpath] : ['npm']
   const args = [...npm.slice(1), 'ci', '--no-audit', '--no-fund', '--loglevel=error', '--include=dev']
   const code = await new Promise((resolve) => {
