@@ -25,9 +25,14 @@ export const subjectErased = defineEvent('subject.erased', 'A person is erased; 
 export const erasureCompleted = defineEvent('erasure.completed', 'Every store reported; the signed receipt can be fetched.', {
   data: z.object({ user: id, erasure: id, stores: z.array(z.string().max(100)).max(200) }),
 })
+/** The stream belongs to the installation: everybody can check a receipt, also a person who is no longer known here. */
+export const receiptKeyCreated = defineEvent('receipt-key.created', 'A key pair signs the receipts of erasures from now on.', {
+  data: z.object({ kid: id, jwk: z.record(z.string().max(32), z.unknown()) }),
+  secret: z.object({ jwk: z.record(z.string().max(32), z.unknown()) }),
+})
 /** Written by each service in its own context. */
 export const storePurged = defineEvent('store.purged', 'A store removed its rows of an erased person and found no residue.', {
   data: z.object({ user: id, erasure: id, store: z.string().max(100), removed: z.number().int(), residue: z.number().int() }),
 })
 
-export const profilesEvents = [profileSchemaSet, profileChanged, subjectExported, subjectErased, erasureCompleted] as const
+export const profilesEvents = [profileSchemaSet, profileChanged, subjectExported, subjectErased, erasureCompleted, receiptKeyCreated] as const
