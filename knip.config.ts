@@ -7,7 +7,7 @@ const app = { entry: ['src/main.ts'], project: ['src/**/*.ts'] }
 // Workspaces import each other by file, so an export that only another workspace uses is alive; one that nobody uses is an error.
 export default {
   workspaces: {
-    '.': { entry: ['tools/*.mjs', 'tools/**/*.spec.ts', 'bench/*.bench.mjs', 'e2e/**/*.spec.ts'], project: ['tools/**', 'bench/**', 'e2e/**'] },
+    '.': { entry: ['tools/*.mjs', 'tools/**/*.spec.ts', 'bench/*.bench.mjs', 'bench/support/bare-*.mjs', 'e2e/**/*.spec.ts'], project: ['tools/**', 'bench/**', 'e2e/**'] },
     'libs/kernel': library,
     'libs/contracts': library,
     'libs/platform': { entry: ['src/testing/*.ts'], project: ['src/**/*.ts'] },

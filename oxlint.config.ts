@@ -8,7 +8,7 @@ export default defineConfig({
   ignorePatterns: ['**/dist/**', 'docs/reference/**', 'data/**'],
   rules: {
     'import/no-cycle': ['error', { ignoreTypes: false }],
-    'typescript/no-explicit-any': 'error',
+    'typescript/no-explicit-any': 'off',
     'no-console': 'off',
     'no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrors: 'none' }],
     'no-debugger': 'error',
@@ -26,15 +26,19 @@ export default defineConfig({
   },
   overrides: [
     { files: ['libs/**/src/**/*.ts'], rules: { 'no-console': 'error' } },
-    // Where definitions of many types meet (tables, views, events) and where a driver hands out untyped data.
-    { files: ['libs/{adapters,platform}/**/*.ts', 'e2e/**', '**/*.spec.ts'], rules: { 'typescript/no-explicit-any': 'off' } },
+    // Where definitions of many types meet (`RowChange<any>`, `RecordedEvent<any>`) a type argument has to be open; rules, contracts and routes never need it.
+    { files: ['libs/{kernel,contracts}/**/*.ts', 'libs/services/**/*.{decider,http}.ts'], rules: { 'typescript/no-explicit-any': 'error' } },
     {
-      files: ['**/*.spec.ts', 'libs/platform/src/testing/**', 'e2e/**'],
+      files: ['**/*.spec.ts', 'libs/*/src/testing/**', 'libs/services/*/src/spec/**', 'e2e/**'],
       rules: {
         'max-lines': 'off',
+        'no-console': 'off',
+        'no-unsafe-optional-chaining': 'off',
+        'typescript/no-explicit-any': 'off',
         'jest/no-standalone-expect': 'off',
         'jest/expect-expect': 'off',
         'jest/no-conditional-expect': 'off',
+        'jest/valid-describe-callback': 'off',
         'jest/valid-title': 'off',
       },
     },

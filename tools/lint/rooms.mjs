@@ -93,7 +93,7 @@ export const roomOverrides = [
   ]),
   ...services.flatMap((own) => [
     { files: [`libs/services/${own}/src/**/*.ts`], rules: restrict(service(own)) },
-    { files: [`libs/services/${own}/src/**/*.spec.ts`], rules: restrict(testable(service(own))) },
+    { files: [`libs/services/${own}/src/**/*.spec.ts`, `libs/services/${own}/src/spec/**/*.ts`], rules: restrict(testable(service(own))) },
   ]),
   { files: ['libs/{platform,services/*}/src/**/*.decider.ts'], rules: { ...restrict(decider), ...pure } },
   { files: ['libs/services/*/src/**/*.view.ts'], rules: { ...restrict(view), ...pure } },

@@ -46,7 +46,7 @@ const bad: Sample[] = [
   { file: 'libs/services/admin/src/n.ts', code: "export { one } from './m.js'\nexport const two = 2", says: 'no-cycle' },
   { file: 'libs/services/admin/src/o.ts', code: "export type { Two } from './p.js'\nexport interface One { n: 1 }", says: 'no-cycle' },
   { file: 'libs/services/admin/src/p.ts', code: "import type { One } from './o.js'\nexport interface Two { one: One }", says: 'no-cycle' },
-  { file: 'libs/services/admin/src/q.ts', code: 'export const x = (y: any): number => y', says: 'no-explicit-any' },
+  { file: 'libs/services/admin/src/q.decider.ts', code: 'export const x = (y: any): number => y', says: 'no-explicit-any' },
   { file: 'apps/console/src/a.ts', code: "import { x } from '@pavan/platform/views/rows.js'", says: 'must not import it' },
   {
     file: 'apps/identity/src/main.ts',
