@@ -51,6 +51,11 @@ export class CommitPlace {
     this.#choice = options.choice
   }
 
+  /** Whether the next small batch would be committed on the main thread. */
+  quiet(): boolean {
+    return this.inline(1)
+  }
+
   inline(writes: number): boolean {
     if (this.#choice !== 'measured') return this.#choice === 'main'
     if (writes > largestInline) return false

@@ -70,7 +70,7 @@ export class SqliteEventStore extends EventStore {
 
   async read(stream: StreamId, from = 1): Promise<readonly StoredEvent[]> {
     const rows = this.#db.reader
-      .statement('SELECT seq, stream, version, events FROM commits WHERE stream = ? AND version >= ? ORDER BY version')
+      .statement('SELECT seq, stream, version, events FROM commits WHERE stream = ? AND version >= ? ORDER BY base')
       .all(nameOf(stream), from) as unknown as CommitRow[]
     const events = rows.flatMap((row) => this.#open(row))
     return from > 1 ? events.filter((event) => event.version >= from) : events
