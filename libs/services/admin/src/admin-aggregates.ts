@@ -1,8 +1,20 @@
 /** The aggregates of the admin service, ready for commands. */
 import { Inject, Injectable } from '@nestjs/common'
 import {
-  applicationCreated, applicationDeleted, applicationUpdated, clientDeleted, clientRegistered, clientUpdated, memberAdded, memberRemoved,
-  organizationCreated, organizationDeleted, organizationRenamed, tenantCreated, tenantRenamed, tenantSettingsSet,
+  applicationCreated,
+  applicationDeleted,
+  applicationUpdated,
+  clientDeleted,
+  clientRegistered,
+  clientUpdated,
+  memberAdded,
+  memberRemoved,
+  organizationCreated,
+  organizationDeleted,
+  organizationRenamed,
+  tenantCreated,
+  tenantRenamed,
+  tenantSettingsSet,
 } from '@pavan/contracts'
 import { Aggregates } from '@pavan/platform/events/aggregates.js'
 import { application } from './application/application.decider.js'

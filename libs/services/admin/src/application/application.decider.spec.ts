@@ -7,7 +7,9 @@ const deleted = applicationDeleted.of({ data: {} })
 
 describe('an application', () => {
   it('given nothing, when it is created, then it is; again, and nothing happens', () => {
-    expect(given(application, []).when({ type: 'create', name: 'Shop' }).result).toEqual([{ type: 'application.created', data: { name: 'Shop', description: undefined } }])
+    expect(given(application, []).when({ type: 'create', name: 'Shop' }).result).toEqual([
+      { type: 'application.created', data: { name: 'Shop', description: undefined } },
+    ])
     expect(given(application, [created]).when({ type: 'create', name: 'Shop' }).result).toEqual([])
     expect(given(application, [created]).when({ type: 'create', name: 'Other' }).result).toMatchObject({ code: 'admin.application.exists' })
   })

@@ -72,11 +72,23 @@ export class ApplicationController {
   @Requires('delete', 'applications')
   @Answers(204, undefined, { summary: 'Delete an application', description: 'Its clients are deleted right after it.' })
   @Refuses('admin.application.not-found')
-  async remove(@Caller() caller: CallerIdentity, @Param('application', { schema: idParam }) id: string, @Command() command: CommandEnvelope, @Res({ passthrough: true }) reply: FastifyReply) {
+  async remove(
+    @Caller() caller: CallerIdentity,
+    @Param('application', { schema: idParam }) id: string,
+    @Command() command: CommandEnvelope,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
     await this.handle(caller.tenant, id, command, { type: 'delete' }, reply)
   }
 
-  private async handle(tenant: string, id: string, { meta }: CommandEnvelope, command: ApplicationCommand, reply: FastifyReply, expected?: number): Promise<void> {
+  private async handle(
+    tenant: string,
+    id: string,
+    { meta }: CommandEnvelope,
+    command: ApplicationCommand,
+    reply: FastifyReply,
+    expected?: number,
+  ): Promise<void> {
     answerPosition(reply, orThrow(await this.admin.applications.handle({ tenant, id, meta }, command, { expected })).position)
   }
 

@@ -13,7 +13,12 @@ export interface ApplicationRow {
   readonly version: number
 }
 
-export const applications = defineTable<ApplicationRow>({ name: 'applications', version: 1, durability: 'rebuildable', indexes: { byTenant: ['tenant', 'createdAt'] } })
+export const applications = defineTable<ApplicationRow>({
+  name: 'applications',
+  version: 1,
+  durability: 'rebuildable',
+  indexes: { byTenant: ['tenant', 'createdAt'] },
+})
 
 export const applicationsView = defineView({
   name: 'applications',

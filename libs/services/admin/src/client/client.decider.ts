@@ -40,7 +40,8 @@ export const client: Decider<ClientCommand, ClientEvent, ClientState> = {
     switch (command.type) {
       case 'register': {
         const { application, settings, roles } = command
-        if (state.phase !== 'none') return state.phase === 'active' && state.application === application && same(settings, state.settings) ? [] : refuse('admin.client.exists')
+        if (state.phase !== 'none')
+          return state.phase === 'active' && state.application === application && same(settings, state.settings) ? [] : refuse('admin.client.exists')
         return broken(settings) ?? [clientRegistered.of({ data: { application, settings, ...(roles ? { roles: [...roles] } : {}) } })]
       }
       case 'replace': {

@@ -90,7 +90,12 @@ export class ClientController {
   @Requires('delete', 'clients')
   @Answers(204, undefined, { summary: 'Delete a client', description: 'It gets no further token.' })
   @Refuses('admin.client.not-found')
-  async remove(@Caller() caller: CallerIdentity, @Param('client', { schema: idParam }) id: string, @Command() command: CommandEnvelope, @Res({ passthrough: true }) reply: FastifyReply) {
+  async remove(
+    @Caller() caller: CallerIdentity,
+    @Param('client', { schema: idParam }) id: string,
+    @Command() command: CommandEnvelope,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
     await this.handle(caller.tenant, id, command, { type: 'delete' }, reply)
   }
 

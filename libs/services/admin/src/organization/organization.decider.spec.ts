@@ -35,7 +35,11 @@ describe('an organization', () => {
 
   it('given a deleted one, when it is deleted again, then nothing happens; anything else does not find it', () => {
     expect(given(organization, [created, deleted]).when({ type: 'delete' }).result).toEqual([])
-    for (const command of [{ type: 'rename', name: 'x' }, { type: 'add-member', user: 'usr_1' }, { type: 'remove-member', user: 'usr_1' }] as const) {
+    for (const command of [
+      { type: 'rename', name: 'x' },
+      { type: 'add-member', user: 'usr_1' },
+      { type: 'remove-member', user: 'usr_1' },
+    ] as const) {
       expect(given(organization, [created, deleted]).when(command).result).toMatchObject({ code: 'admin.organization.not-found' })
       expect(given(organization, []).when(command).result).toMatchObject({ code: 'admin.organization.not-found' })
     }

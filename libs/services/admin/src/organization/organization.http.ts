@@ -2,7 +2,16 @@
 import { Body, Controller, Delete, Get, Inject, Param, Patch, Post, Put, Query, Res } from '@nestjs/common'
 import { orThrow, RefusalError } from '@pavan/kernel'
 import {
-  idParam, memberInput, memberPage, organization, organizationInput, organizationPage, organizationRename, tenantQuery, userParam, type OrganizationAnswer,
+  idParam,
+  memberInput,
+  memberPage,
+  organization,
+  organizationInput,
+  organizationPage,
+  organizationRename,
+  tenantQuery,
+  userParam,
+  type OrganizationAnswer,
 } from '@pavan/contracts/admin/admin.contract.js'
 import { Requires } from '@pavan/platform/access/requires.js'
 import { Answers, Refuses } from '@pavan/platform/http/answers.js'
@@ -76,7 +85,12 @@ export class OrganizationController {
   @Requires('delete', 'organizations')
   @Answers(204, undefined, { summary: 'Delete an organization', description: 'Its memberships are gone with it.' })
   @Refuses('admin.organization.not-found')
-  async remove(@Caller() caller: CallerIdentity, @Param('organization', { schema: idParam }) id: string, @Command() command: CommandEnvelope, @Res({ passthrough: true }) reply: FastifyReply) {
+  async remove(
+    @Caller() caller: CallerIdentity,
+    @Param('organization', { schema: idParam }) id: string,
+    @Command() command: CommandEnvelope,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
     await this.handle(caller.tenant, id, command, { type: 'delete' }, reply)
   }
 
@@ -132,7 +146,14 @@ export class OrganizationController {
     await this.handle(caller.tenant, id, command, { type: 'remove-member', user }, reply)
   }
 
-  private async handle(tenant: string, id: string, { meta }: CommandEnvelope, command: OrganizationCommand, reply: FastifyReply, expected?: number): Promise<void> {
+  private async handle(
+    tenant: string,
+    id: string,
+    { meta }: CommandEnvelope,
+    command: OrganizationCommand,
+    reply: FastifyReply,
+    expected?: number,
+  ): Promise<void> {
     answerPosition(reply, orThrow(await this.admin.organizations.handle({ tenant, id, meta }, command, { expected })).position)
   }
 

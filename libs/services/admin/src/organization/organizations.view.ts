@@ -21,7 +21,12 @@ export interface MemberRow {
   readonly addedAt: number
 }
 
-export const organizations = defineTable<OrganizationRow>({ name: 'organizations', version: 1, durability: 'rebuildable', indexes: { byTenant: ['tenant', 'createdAt'] } })
+export const organizations = defineTable<OrganizationRow>({
+  name: 'organizations',
+  version: 1,
+  durability: 'rebuildable',
+  indexes: { byTenant: ['tenant', 'createdAt'] },
+})
 export const members = defineTable<MemberRow>({
   name: 'members',
   version: 1,

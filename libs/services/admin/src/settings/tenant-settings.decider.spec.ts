@@ -16,6 +16,8 @@ describe('the settings of a tenant', () => {
   })
 
   it('given settings, when others are set, then the whole document is replaced', () => {
-    expect(given(settingsDecider, [set]).when({ type: 'set', settings: defaultTenantSettings }).result).toEqual([tenantSettingsSet.of({ data: { settings: defaultTenantSettings } })])
+    expect(given(settingsDecider, [set]).when({ type: 'set', settings: defaultTenantSettings }).result).toEqual([
+      tenantSettingsSet.of({ data: { settings: defaultTenantSettings } }),
+    ])
   })
 })

@@ -31,7 +31,9 @@ const consoleSettings = (baseUrl: string): ClientSettings => {
 export const furnishTenant = async (admin: AdminAggregates, tenant: string, meta: EventMeta): Promise<string> => {
   orThrow(await admin.applications.handle({ tenant, id: management, meta }, { type: 'create', name: 'Management' }))
   const settings = machine('Management')
-  return orThrow(await admin.clients.handle({ tenant, id: management, meta }, { type: 'register', application: management, settings, roles: ['administrator'] })).position
+  return orThrow(
+    await admin.clients.handle({ tenant, id: management, meta }, { type: 'register', application: management, settings, roles: ['administrator'] }),
+  ).position
 }
 
 const pavan = 'pavan'
@@ -53,7 +55,12 @@ export const furnishInstallation = async (admin: AdminAggregates, ids: Ids, base
   }
   const { state: application } = await admin.applications.load(tenant, pavan)
   if (application.phase === 'deleted') return
-  orThrow(await admin.applications.handle({ tenant, id: pavan, meta }, { type: 'create', name: application.phase === 'none' ? 'Pavan' : application.name, description: application.description }))
+  orThrow(
+    await admin.applications.handle(
+      { tenant, id: pavan, meta },
+      { type: 'create', name: application.phase === 'none' ? 'Pavan' : application.name, description: application.description },
+    ),
+  )
   await make('console', consoleSettings(baseUrl))
   await make('operator', machine('Operator'), ['operator', 'administrator'])
   await moveConsole(admin, tenant, baseUrl, meta)

@@ -3,9 +3,7 @@ import { refuse, takeEverywhere, type Decider } from '@pavan/kernel'
 import { tenantCreated, tenantRenamed, type EventOf } from '@pavan/contracts'
 import { recordedAt } from '../recorded-at.js'
 
-export type TenantCommand =
-  | { readonly type: 'create'; readonly slug: string; readonly name: string }
-  | { readonly type: 'rename'; readonly name: string }
+export type TenantCommand = { readonly type: 'create'; readonly slug: string; readonly name: string } | { readonly type: 'rename'; readonly name: string }
 
 export type TenantEvent = EventOf<typeof tenantCreated> | EventOf<typeof tenantRenamed>
 

@@ -25,9 +25,17 @@ export class TenantController {
 
   @Post('tenants')
   @Requires('create', 'tenants')
-  @Answers(201, createdTenant, { summary: 'Create a tenant', description: 'The tenant with its first application and machine client.', example: { ...example, application: management, managementClient: management } })
+  @Answers(201, createdTenant, {
+    summary: 'Create a tenant',
+    description: 'The tenant with its first application and machine client.',
+    example: { ...example, application: management, managementClient: management },
+  })
   @Refuses('admin.tenant.slug-taken')
-  async create(@Body({ schema: tenantInput }) body: z.output<typeof tenantInput>, @Command() command: CommandEnvelope, @Res({ passthrough: true }) reply: FastifyReply) {
+  async create(
+    @Body({ schema: tenantInput }) body: z.output<typeof tenantInput>,
+    @Command() command: CommandEnvelope,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
     const id = command.newId('tenant')
     orThrow(await this.admin.tenants.handle({ tenant: id, id, meta: command.meta }, { type: 'create', ...body }))
     answerPosition(reply, await furnishTenant(this.admin, id, command.meta))

@@ -2,7 +2,7 @@
 import type { AttributeDefinition } from '@pavan/contracts/profiles/attribute.js'
 import { valueSchema } from '@pavan/contracts/profiles/attribute.js'
 import { InputErrors, type InputError } from '@pavan/platform/http/problems.js'
-import type { ProfileValues } from './profile.decider.js'
+import type { ProfileValues } from './profile-values.js'
 
 export type Reader = 'self' | 'admin'
 

@@ -9,7 +9,7 @@ import { Erasures } from '../erasure/erasures.js'
 import { ProfileAggregates } from '../profile-aggregates.js'
 import { checkPatch, visibleTo, type Reader } from './profile-patch.js'
 import { profiles } from './profiles.view.js'
-import type { ProfileValues } from './profile.decider.js'
+import type { ProfileValues } from './profile-values.js'
 
 export interface ProfilePlace {
   readonly tenant: string

@@ -1,8 +1,7 @@
 /** The attributes of one person. What a value may be is checked before, against the schema of the tenant. */
 import type { Decider } from '@pavan/kernel'
 import { profileChanged, type EventOf } from '@pavan/contracts'
-
-export type ProfileValues = Readonly<Record<string, unknown>>
+import { mergeValues, type ProfileValues } from './profile-values.js'
 
 export interface ProfileCommand {
   readonly type: 'change'
@@ -17,10 +16,6 @@ export interface ProfileState {
 }
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
-
-/** Values after a change; shared with the view. */
-export const mergeValues = (before: ProfileValues, change: ProfileValues): ProfileValues =>
-  Object.fromEntries(Object.entries({ ...before, ...change }).filter(([, value]) => value !== null))
 
 export const profileDecider: Decider<ProfileCommand, ProfileEvent, ProfileState> = {
   category: 'profile',

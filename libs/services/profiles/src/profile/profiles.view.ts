@@ -8,7 +8,7 @@ import { keyOf, put, remove, removeAll } from '@pavan/platform/views/changes.js'
 import { defineView, on, type Changes, type Current } from '@pavan/platform/views/define-view.js'
 import { defineTable } from '@pavan/platform/views/rows.js'
 import { prefixesOf, termsOf } from '../search/search-terms.js'
-import { mergeValues, type ProfileValues } from './profile.decider.js'
+import { mergeValues, type ProfileValues } from './profile-values.js'
 
 export interface ProfilePersonal {
   readonly email?: string
