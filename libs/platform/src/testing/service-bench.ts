@@ -40,10 +40,13 @@ export const bareService = (name: string): ServiceDefinition => defineService({ 
 export class ServiceBench implements AsyncDisposable {
   readonly hosts = new Map<string, ServiceHost>()
 
-  private constructor(readonly clock: ManualClock) {}
+  private constructor(
+    readonly clock: ManualClock,
+    readonly adapters: Adapters,
+  ) {}
 
   static async start(services: readonly ServiceDefinition[], options: BenchOptions): Promise<ServiceBench> {
-    const bench = new ServiceBench(options.clock ?? new ManualClock(Date.UTC(2026, 10, 24, 12)))
+    const bench = new ServiceBench(options.clock ?? new ManualClock(Date.UTC(2026, 10, 24, 12)), options.adapters)
     const environment = {
       adapters: options.adapters,
       clock: bench.clock,
