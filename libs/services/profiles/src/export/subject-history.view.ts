@@ -54,7 +54,8 @@ const remember = async (event: RecordedEvent<any>, user: string | undefined, cur
     stream: event.stream.id,
     ...(own && origin ? { personal: origin } : {}),
   }
-  return [put(subjectHistory, keyOf(tenant, user, event.id), row)]
+  // What happened in the same millisecond stays in the order of the log.
+  return [put(subjectHistory, keyOf(tenant, user, event.context, event.position.p, String(event.position.seq).padStart(15, '0')), row)]
 }
 
 const ofStream = (type: AnyEventType) => on(type, (event, current: Current) => remember(event, event.stream.id, current))

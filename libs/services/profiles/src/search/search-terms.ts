@@ -1,7 +1,7 @@
 /** How people are found by the beginning of a name, an e-mail address or a phone number, without keeping any of them readable. */
 
 /** Attributes by whose values people are found. */
-const named = ['name', 'given_name', 'family_name', 'nickname'] as const
+const named = ['given_name', 'family_name', 'nickname'] as const
 
 /** Lengths of the prefixes that are kept; a longer query is looked up by the longest that fits, and the hits are then compared in full. */
 const prefixLengths = [2, 3, 4, 6, 9, 13] as const
@@ -23,7 +23,8 @@ const words = (text: string): string[] => fold(text).split(/\s+/u).filter(Boolea
 
 /** The words by which a person is found. */
 export const termsOf = (person: Searchable): readonly string[] => {
-  const texts = [person.name, ...named.map((key) => person.values[key])].filter((value): value is string => typeof value === 'string')
+  // The name of the registration counts until there is an attribute in its place.
+  const texts = [person.values.name ?? person.name, ...named.map((key) => person.values[key])].filter((value): value is string => typeof value === 'string')
   const terms = new Set(texts.flatMap(words))
   if (person.email) terms.add(fold(person.email))
   const phone = person.values.phone_number
