@@ -1,0 +1,6 @@
+#!/usr/bin/env node
+/** The `pavan` command. Each command is a file in commands/. */
+import { Command } from 'commander'
+import { erasureCommand } from './commands/erasure.js'
+
+await new Command('pavan').description('Administers Pavan and checks what it has signed').addCommand(erasureCommand()).parseAsync()
