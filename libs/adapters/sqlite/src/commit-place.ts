@@ -45,10 +45,13 @@ export class CommitPlace {
   #millis = 0
   readonly #fsync: boolean
   readonly #choice: CommitChoice
+  readonly #otherWork: () => number
 
-  constructor(options: { readonly fsync: boolean; readonly choice: CommitChoice }) {
+  /** `otherWork` answers the share of time, 0 to 1, that the main thread spends on other things. */
+  constructor(options: { readonly fsync: boolean; readonly choice: CommitChoice; readonly otherWork?: () => number }) {
     this.#fsync = options.fsync
     this.#choice = options.choice
+    this.#otherWork = options.otherWork ?? (() => mainThread.otherWork())
   }
 
   /** Whether the next small batch would be committed on the main thread. */
@@ -60,7 +63,7 @@ export class CommitPlace {
     if (this.#choice !== 'measured') return this.#choice === 'main'
     if (writes > largestInline) return false
     if (!this.#fsync) return true
-    return this.#millis < patienceMillis && mainThread.otherWork() < busyShare
+    return this.#millis < patienceMillis && this.#otherWork() < busyShare
   }
 
   /** `millis` of one commit of some writes; what the writes themselves cost is taken off roughly (10 us each). */
