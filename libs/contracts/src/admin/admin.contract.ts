@@ -27,8 +27,10 @@ export const tenantQuery = pageQuery
 
 export const settingsInput = tenantSettings.superRefine((settings, context) => {
   const { languages, lifetimes } = settings
-  if (!languages.offered.includes(languages.default)) context.addIssue({ code: 'custom', path: ['languages', 'default'], message: 'must be one of the languages offered' })
-  if (new Set(languages.offered).size !== languages.offered.length) context.addIssue({ code: 'custom', path: ['languages', 'offered'], message: 'must not repeat a language' })
+  if (!languages.offered.includes(languages.default))
+    context.addIssue({ code: 'custom', path: ['languages', 'default'], message: 'must be one of the languages offered' })
+  if (new Set(languages.offered).size !== languages.offered.length)
+    context.addIssue({ code: 'custom', path: ['languages', 'offered'], message: 'must not repeat a language' })
   if (lifetimes.sessionIdleSeconds > lifetimes.sessionSeconds) {
     context.addIssue({ code: 'custom', path: ['lifetimes', 'sessionIdleSeconds'], message: 'must not be longer than sessionSeconds' })
   }

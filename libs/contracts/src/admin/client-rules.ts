@@ -23,7 +23,8 @@ const uriIssue = (kind: ClientSettings['kind'], value: string): string | undefin
   if (value.includes('*')) return 'must not hold a wildcard: redirect URIs are compared exactly'
   if (value.includes('#')) return 'must not have a fragment'
   if (isWebSecure(url)) return undefined
-  if (kind === 'native') return isPrivateUse(url) ? undefined : 'must be https, http on the loopback interface, or a private-use scheme such as com.example.app:/callback'
+  if (kind === 'native')
+    return isPrivateUse(url) ? undefined : 'must be https, http on the loopback interface, or a private-use scheme such as com.example.app:/callback'
   return 'must be https, or http on the loopback interface'
 }
 
@@ -64,7 +65,8 @@ export const clientIssues = (settings: ClientSettings): readonly ClientIssue[] =
   }
   if (settings.backchannelLogoutUri !== undefined) {
     if (kind !== 'web') say('only a web client has a server that can be called back', 'backchannelLogoutUri')
-    else if (!URL.canParse(settings.backchannelLogoutUri) || !isWebSecure(new URL(settings.backchannelLogoutUri))) say('must be https, or http on the loopback interface', 'backchannelLogoutUri')
+    else if (!URL.canParse(settings.backchannelLogoutUri) || !isWebSecure(new URL(settings.backchannelLogoutUri)))
+      say('must be https, or http on the loopback interface', 'backchannelLogoutUri')
   }
   return issues
 }

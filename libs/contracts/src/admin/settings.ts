@@ -2,9 +2,13 @@ import { z } from 'zod'
 
 const url = z.url({ protocol: /^https?$/ }).max(2000)
 /** Native apps come back by a scheme of their own (RFC 8252 section 7.1), web ones by https. */
-const redirectUri = z.string().min(3).max(2000).refine((value) => URL.canParse(value) && !value.includes('#'), {
-  error: 'must be an absolute URI without a fragment',
-})
+const redirectUri = z
+  .string()
+  .min(3)
+  .max(2000)
+  .refine((value) => URL.canParse(value) && !value.includes('#'), {
+    error: 'must be an absolute URI without a fragment',
+  })
 const seconds = (max: number) => z.number().int().min(30).max(max)
 
 /** RFC 7591 metadata, in the words of the console. */
@@ -55,14 +59,21 @@ export const tenantSettings = z.strictObject({
   branding: z
     .strictObject({
       displayName: z.string().max(80).optional(),
-      primaryColor: z.string().regex(/^#[0-9a-f]{6}$/i).default('#0f5bd7'),
+      primaryColor: z
+        .string()
+        .regex(/^#[0-9a-f]{6}$/i)
+        .default('#0f5bd7'),
       logoUrl: url.optional(),
     })
     .prefault({}),
   languages: z
     .strictObject({
       default: z.enum(['en', 'ar']).default('en'),
-      offered: z.array(z.enum(['en', 'ar'])).min(1).max(2).default(['en', 'ar']),
+      offered: z
+        .array(z.enum(['en', 'ar']))
+        .min(1)
+        .max(2)
+        .default(['en', 'ar']),
     })
     .prefault({}),
   registration: z.strictObject({ open: z.boolean().default(true), requireVerifiedEmail: z.boolean().default(true) }).prefault({}),

@@ -21,7 +21,10 @@ export const metric = z.object({
 export const metrics = z.object({ items: z.array(metric) })
 
 const day = z.iso.date({ error: 'must be a date such as 2026-11-24' })
-const period = z.object({ from: day.optional().describe('First day, 29 days before the last one by default'), to: day.optional().describe('Last day, today by default') })
+const period = z.object({
+  from: day.optional().describe('First day, 29 days before the last one by default'),
+  to: day.optional().describe('Last day, today by default'),
+})
 
 export const seriesQuery = period.extend({
   metric: z.string().regex(/^[a-z][a-z-]{0,63}$/, { error: 'is not the id of a metric' }),

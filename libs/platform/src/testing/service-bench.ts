@@ -80,7 +80,12 @@ export class ServiceBench implements AsyncDisposable {
   }
 
   /** Calls a service by HTTP; `caller` is believed as if a token had been verified. */
-  async call(service: string, method: string, path: string, options: { readonly caller?: CallerIdentity; readonly body?: unknown; readonly headers?: Record<string, string> } = {}): Promise<BenchAnswer> {
+  async call(
+    service: string,
+    method: string,
+    path: string,
+    options: { readonly caller?: CallerIdentity; readonly body?: unknown; readonly headers?: Record<string, string> } = {},
+  ): Promise<BenchAnswer> {
     const host = this.host(service)
     const server = createServer((request, response) => {
       if (options.caller) setCaller(request, options.caller)

@@ -23,7 +23,12 @@ const after = (answer: { headers: Headers }) => ({ 'pavan-wait-for': answer.head
 const meta = { actor: { type: 'system', id: 'spec' } } as const
 /** What the authorization service does about the roles that a client is registered with. */
 const assign = ({ tenant, subject }: CallerIdentity, ...roles: string[]) =>
-  bench.write('authorization', 'assignment', { tenant, id: subject.id, meta }, ...roles.map((role) => roleAssigned.of({ data: { assignee: subject.id, role } })))
+  bench.write(
+    'authorization',
+    'assignment',
+    { tenant, id: subject.id, meta },
+    ...roles.map((role) => roleAssigned.of({ data: { assignee: subject.id, role } })),
+  )
 
 let slugs = 0
 const newTenant = async (): Promise<CallerIdentity> => {
@@ -108,7 +113,13 @@ describe('settings', () => {
     const history = (await call(caller, 'GET', '/settings/history')).body
     expect(history.items).toMatchObject([
       { version: 2, actor: { type: 'client', id: 'management' }, reason: 'ticket 7' },
-      { version: 1, changed: [{ pointer: '/password/minLength', from: 8, to: 12 }, { pointer: '/password/minScore', from: 2, to: 3 }] },
+      {
+        version: 1,
+        changed: [
+          { pointer: '/password/minLength', from: 8, to: 12 },
+          { pointer: '/password/minScore', from: 2, to: 3 },
+        ],
+      },
     ])
     expect((await call(caller, 'GET', '/settings/history?limit=1')).body).toMatchObject({ items: [{ version: 2 }], next: '2' })
     expect((await call(caller, 'GET', '/settings/history?limit=1&cursor=2')).body.items).toMatchObject([{ version: 1 }])
@@ -161,7 +172,10 @@ describe('clients', () => {
   it('are checked by kind, with a pointer to what is wrong', async () => {
     const caller = await newTenant()
     const application = await newApplication(caller)
-    const answer = await call(caller, 'POST', '/clients', { application, settings: { ...web, kind: 'spa', grantTypes: ['authorization_code', 'client_credentials'], redirectUris: ['http://shop.example/'] } })
+    const answer = await call(caller, 'POST', '/clients', {
+      application,
+      settings: { ...web, kind: 'spa', grantTypes: ['authorization_code', 'client_credentials'], redirectUris: ['http://shop.example/'] },
+    })
     expect(answer.status).toBe(400)
     expect(answer.body.errors.map(({ pointer }: any) => pointer)).toEqual(['/settings/redirectUris/0', '/settings/grantTypes'])
     expect((await call(caller, 'POST', '/clients', { application: 'app_nothing', settings: web })).body).toMatchObject({ code: 'admin.application.not-found' })
@@ -174,7 +188,10 @@ describe('clients', () => {
     const made = await call(one, 'POST', '/clients', { application, settings: web })
     const path = `/clients/${made.body.id}`
     expect(made).toMatchObject({ status: 201, body: { application, settings: { kind: 'web', scopes: [] }, version: 1 } })
-    expect((await call(one, 'PUT', path, { settings: { ...web, name: 'Shop 2' } }, { 'if-match': '"1"' })).body).toMatchObject({ settings: { name: 'Shop 2' }, version: 2 })
+    expect((await call(one, 'PUT', path, { settings: { ...web, name: 'Shop 2' } }, { 'if-match': '"1"' })).body).toMatchObject({
+      settings: { name: 'Shop 2' },
+      version: 2,
+    })
     expect((await call(one, 'PUT', path, { settings: { ...web, kind: 'spa' } })).body).toMatchObject({ code: 'admin.client.kind-fixed' })
     for (const method of ['GET', 'DELETE']) expect((await call(two, method, path)).status).toBe(404)
     const deleted = await call(one, 'DELETE', path)
@@ -201,7 +218,9 @@ describe('clients', () => {
     const names: string[] = []
     let next: string | undefined
     do {
-      const page = (await call(caller, 'GET', `/clients?application=${application}&limit=2${next ? `&cursor=${encodeURIComponent(next)}` : ''}`, undefined, headers)).body
+      const page = (
+        await call(caller, 'GET', `/clients?application=${application}&limit=2${next ? `&cursor=${encodeURIComponent(next)}` : ''}`, undefined, headers)
+      ).body
       names.push(...page.items.map(({ settings }: any) => settings.name))
       next = page.next
     } while (next)

@@ -25,10 +25,21 @@ class Analytics implements AsyncDisposable {
   static async start(metrics = catalogue, shared?: { adapters: ReturnType<typeof sqliteAdapters>; env: object }): Promise<Analytics> {
     const clock = new ManualClock(today + day / 2)
     const adapters = shared?.adapters ?? sqliteAdapters({ folder: ':memory:', clock, claimKey: randomBytes(32) })
-    const bench = await ServiceBench.start([analyticsServiceWith(metrics), bareService('identity'), bareService('authorization'), bareService('profiles')], { adapters, clock, ...shared?.env })
+    const bench = await ServiceBench.start([analyticsServiceWith(metrics), bareService('identity'), bareService('authorization'), bareService('profiles')], {
+      adapters,
+      clock,
+      ...shared?.env,
+    })
     const analytics = new Analytics(bench, shared ? async () => {} : () => adapters.close())
     for (const tenant of ['ten_a', 'ten_b']) {
-      await analytics.seen(await bench.write('authorization', 'assignment', { tenant, id: 'usr_admin', meta }, roleAssigned.of({ data: { assignee: 'usr_admin', role: 'viewer' } })))
+      await analytics.seen(
+        await bench.write(
+          'authorization',
+          'assignment',
+          { tenant, id: 'usr_admin', meta },
+          roleAssigned.of({ data: { assignee: 'usr_admin', role: 'viewer' } }),
+        ),
+      )
     }
     return analytics
   }
@@ -46,7 +57,8 @@ class Analytics implements AsyncDisposable {
   verified = (user: string, at: number) => this.tell('user', user, at, userEmailVerified.of({ data: {} }))
   signedIn = (user: string, at: number, application = 'app_shop') =>
     this.tell('session', `ses_${++this.#n}`, at, signInSucceeded.of({ data: { user, session: `ses_${this.#n}`, method: 'password', application } }))
-  failed = (at: number) => this.tell('sign-in', `sin_${++this.#n}`, at, signInFailed.of({ data: { method: 'password', reason: 'wrong-password', application: 'app_shop' } }))
+  failed = (at: number) =>
+    this.tell('sign-in', `sin_${++this.#n}`, at, signInFailed.of({ data: { method: 'password', reason: 'wrong-password', application: 'app_shop' } }))
   started = (at: number) => this.tell('registration', `reg_${++this.#n}`, at, registrationStarted.of({ data: {} }))
 
   async get(path: string, tenant = 'ten_a') {
@@ -58,7 +70,9 @@ class Analytics implements AsyncDisposable {
     const { series } = await this.get(`/series?${query}&from=2026-11-01&to=2026-11-30`, tenant)
     return Object.fromEntries(
       series.flatMap(({ key, points }: any) =>
-        points.filter(({ value }: any) => value > 0).map(({ at, value }: any) => [`${key === undefined ? '' : `${key} `}${new Date(at).toISOString().slice(5, 10)}`, value]),
+        points
+          .filter(({ value }: any) => value > 0)
+          .map(({ at, value }: any) => [`${key === undefined ? '' : `${key} `}${new Date(at).toISOString().slice(5, 10)}`, value]),
       ),
     )
   }
@@ -90,7 +104,9 @@ describe('counters', () => {
     expect(await analytics.points('metric=sign-ins&by=application')).toEqual({ 'app_shop 11-24': 2, 'app_docs 11-24': 1 })
     expect(await analytics.points('metric=sign-ins&by=outcome')).toEqual({ 'succeeded 11-24': 2, 'failed 11-24': 1 })
     expect(await analytics.points('metric=sign-ins&by=reason')).toEqual({ 'none 11-24': 2, 'wrong-password 11-24': 1 })
-    expect((await analytics.get('/series?metric=sign-ins&interval=hour&from=2026-11-24&to=2026-11-24')).series).toMatchObject([{ total: 3, points: { length: 24 } }])
+    expect((await analytics.get('/series?metric=sign-ins&interval=hour&from=2026-11-24&to=2026-11-24')).series).toMatchObject([
+      { total: 3, points: { length: 24 } },
+    ])
   })
 })
 
@@ -119,7 +135,14 @@ describe('active users', () => {
     await using analytics = await Analytics.start()
     await analytics.registered('usr_1', today)
     await analytics.signedIn('usr_1', today)
-    await analytics.seen(await analytics.bench.write('profiles', 'subject', { tenant: 'ten_a', id: 'usr_1', meta }, subjectErased.of({ data: { user: 'usr_1', erasure: 'era_1' } })))
+    await analytics.seen(
+      await analytics.bench.write(
+        'profiles',
+        'subject',
+        { tenant: 'ten_a', id: 'usr_1', meta },
+        subjectErased.of({ data: { user: 'usr_1', erasure: 'era_1' } }),
+      ),
+    )
     const views = analytics.bench.host('analytics').get(Views)
     for (const view of ['metric-active-users', 'metric-sign-ups', 'registration-funnel']) await views.rebuild(view)
     expect(await analytics.points('metric=active-users')).toEqual({ '11-24': 1 })
@@ -156,7 +179,11 @@ describe('the catalogue', () => {
     await using analytics = await Analytics.start()
     await analytics.registered('usr_1', today - day)
     const { items } = await analytics.get('/metrics')
-    expect(items.map(({ id, since }: any) => [id, since])).toEqual([['sign-ups', today - day], ['sign-ins', undefined], ['active-users', undefined]])
+    expect(items.map(({ id, since }: any) => [id, since])).toEqual([
+      ['sign-ups', today - day],
+      ['sign-ins', undefined],
+      ['active-users', undefined],
+    ])
     for (const metric of items) expect(metric).toMatchObject({ timeZone: 'UTC', definition: expect.stringMatching(/^.{40}/s) })
   })
 
@@ -171,7 +198,14 @@ describe('the catalogue', () => {
       await before.failed(today - day)
       expect(await before.get('/series?metric=active-users')).toMatchObject({ code: 'analytics.metric.not-found' })
     }
-    const failures = defineCounter({ id: 'failed-sign-ins', title: 'Failed', unit: 'attempts', definition: 'Failed attempts.', dimensions: ['reason'], on: [counts(signInFailed, ({ data }) => ({ reason: data.reason }))] })
+    const failures = defineCounter({
+      id: 'failed-sign-ins',
+      title: 'Failed',
+      unit: 'attempts',
+      definition: 'Failed attempts.',
+      dimensions: ['reason'],
+      on: [counts(signInFailed, ({ data }) => ({ reason: data.reason }))],
+    })
     {
       await using after = await Analytics.start([signUps, signIns, activeUsers, failures], shared)
       expect(await after.points('metric=active-users')).toEqual({ '11-24': 2 })

@@ -11,7 +11,13 @@ const clock = new ManualClock(Date.UTC(2026, 10, 24, 12))
 const adapters = sqliteAdapters({ folder: ':memory:', clock, claimKey: randomBytes(32) })
 const meta = { actor: { type: 'system', id: 'spec' } } as const
 const admin = (tenant = 'ten_a'): CallerIdentity => ({ tenant, subject: { type: 'client', id: 'cli_admin' }, client: 'cli_admin', scopes: [] })
-const self = (user: string, tenant = 'ten_a'): CallerIdentity => ({ tenant, subject: { type: 'user', id: user }, client: 'cli_shop', session: 'ses_1', scopes: [] })
+const self = (user: string, tenant = 'ten_a'): CallerIdentity => ({
+  tenant,
+  subject: { type: 'user', id: user },
+  client: 'cli_shop',
+  session: 'ses_1',
+  scopes: [],
+})
 let bench: ServiceBench
 
 const call = (caller: CallerIdentity | undefined, method: string, path: string, body?: unknown, headers?: Record<string, string>) =>
@@ -31,7 +37,14 @@ const register = async (email: string, name?: string, tenant = 'ten_a'): Promise
 beforeAll(async () => {
   bench = await ServiceBench.start([profilesService, bareService('identity'), bareService('authorization')], { adapters, clock })
   for (const tenant of ['ten_a', 'ten_b']) {
-    await seen(await bench.write('authorization', 'assignment', { tenant, id: 'cli_admin', meta }, roleAssigned.of({ data: { assignee: 'cli_admin', role: 'administrator' } })))
+    await seen(
+      await bench.write(
+        'authorization',
+        'assignment',
+        { tenant, id: 'cli_admin', meta },
+        roleAssigned.of({ data: { assignee: 'cli_admin', role: 'administrator' } }),
+      ),
+    )
   }
 })
 afterAll(async () => {
@@ -47,24 +60,37 @@ describe('the own profile', () => {
     const patched = await call(me, 'PATCH', '/me', { attributes: { nickname: 'Countess', address: { locality: 'London' } } }, { 'if-match': '"0"' })
     expect(patched).toMatchObject({ status: 200, body: { attributes: { name: 'Ada', nickname: 'Countess', address: { locality: 'London' } }, version: 1 } })
     expect(patched.headers.get('etag')).toBe('"1"')
-    expect((await call(me, 'PATCH', '/me', { attributes: { nickname: 'Late' } }, { 'if-match': '"0"' })).body).toMatchObject({ code: 'request.version.conflict' })
-    expect((await call(me, 'PATCH', '/me', { attributes: { nickname: null, name: 'Ada Lovelace' } })).body.attributes).toEqual({ name: 'Ada Lovelace', address: { locality: 'London' } })
+    expect((await call(me, 'PATCH', '/me', { attributes: { nickname: 'Late' } }, { 'if-match': '"0"' })).body).toMatchObject({
+      code: 'request.version.conflict',
+    })
+    expect((await call(me, 'PATCH', '/me', { attributes: { nickname: null, name: 'Ada Lovelace' } })).body.attributes).toEqual({
+      name: 'Ada Lovelace',
+      address: { locality: 'London' },
+    })
   })
 
   it('refuses wrong values by pointer, without repeating them', async () => {
     const me = self(await register('wrong@one.example'))
     const answer = await call(me, 'PATCH', '/me', { attributes: { phone_number: '12', shoe: 1, birthdate: '1990-13-01', address: { planet: 'Mars4711' } } })
     expect(answer.status).toBe(400)
-    expect([...new Set(answer.body.errors.map(({ pointer }: any) => pointer))].sort()).toEqual(['/attributes/address', '/attributes/birthdate', '/attributes/phone_number', '/attributes/shoe'])
+    expect([...new Set(answer.body.errors.map(({ pointer }: any) => pointer))].sort()).toEqual([
+      '/attributes/address',
+      '/attributes/birthdate',
+      '/attributes/phone_number',
+      '/attributes/shoe',
+    ])
     expect(JSON.stringify(answer.body)).not.toContain('4711')
-    for (const body of [{}, { attributes: [] }, { attributes: 'x' }, { attributes: {}, more: 1 }, [], 'x', null]) expect((await call(me, 'PATCH', '/me', body)).status).toBe(400)
+    for (const body of [{}, { attributes: [] }, { attributes: 'x' }, { attributes: {}, more: 1 }, [], 'x', null])
+      expect((await call(me, 'PATCH', '/me', body)).status).toBe(400)
     expect((await call(undefined, 'GET', '/me')).status).toBe(401)
     expect((await call(admin(), 'GET', '/me')).status).toBe(403)
   })
 
   it('keeps one of 20 parallel changes that saw the same version', async () => {
     const me = self(await register('race@one.example'))
-    const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => call(me, 'PATCH', '/me', { attributes: { nickname: `n${i}` } }, { 'if-match': '"0"' })))
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => call(me, 'PATCH', '/me', { attributes: { nickname: `n${i}` } }, { 'if-match': '"0"' })),
+    )
     expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(19).fill(412)])
   })
 })
@@ -89,7 +115,9 @@ describe('the schema', () => {
     expect((await call(me, 'PATCH', '/me', { attributes: { size: null } })).body.errors).toMatchObject([{ pointer: '/attributes/size' }])
     expect((await call(admin(tenant), 'GET', `/${user}`)).body.attributes).toEqual({ size: 'm', score: 7, level: 'gold' })
     const other = [{ key: 'size', label: { en: 'Size' }, type: 'number' }]
-    expect((await call(admin(tenant), 'PUT', '/schema', { attributes: other }, { 'if-match': '"1"' })).body).toMatchObject({ code: 'profiles.schema.type-fixed' })
+    expect((await call(admin(tenant), 'PUT', '/schema', { attributes: other }, { 'if-match': '"1"' })).body).toMatchObject({
+      code: 'profiles.schema.type-fixed',
+    })
     expect((await call(me, 'PUT', '/schema', { attributes: [] }, { 'if-match': '"1"' })).status).toBe(403)
   })
 })
@@ -98,7 +126,8 @@ describe('search', () => {
   it('finds by the beginning of names, e-mail and phone, in the own tenant, also after a change and a rebuild', async () => {
     const user = await register('zoe.mueller@search.example', 'Zoë Müller')
     const other = await register('zoe.mueller@search.example', 'Zoë Müller', 'ten_b')
-    const found = async (query: string, tenant = 'ten_a') => (await call(admin(tenant), 'GET', `?query=${encodeURIComponent(query)}`)).body.items.map((item: any) => item.user)
+    const found = async (query: string, tenant = 'ten_a') =>
+      (await call(admin(tenant), 'GET', `?query=${encodeURIComponent(query)}`)).body.items.map((item: any) => item.user)
     for (const query of ['zoë', 'MULL', 'zoe mül', 'zoe.mueller@search', 'zoe.mueller@search.example']) expect(await found(query)).toEqual([user])
     expect(await found('zoe', 'ten_b')).toEqual([other])
     expect(await found('zoe smith')).toEqual([])
@@ -134,7 +163,12 @@ describe('administrators', () => {
   it('see the profiles of their tenant only', async () => {
     const user = await register('mine@one.example')
     expect((await call(admin(), 'GET', `/${user}`)).status).toBe(200)
-    for (const [method, path, body] of [['GET', ''], ['PATCH', '', { attributes: { nickname: 'x' } }], ['POST', '/export'], ['POST', '/erasure']] as const) {
+    for (const [method, path, body] of [
+      ['GET', ''],
+      ['PATCH', '', { attributes: { nickname: 'x' } }],
+      ['POST', '/export'],
+      ['POST', '/erasure'],
+    ] as const) {
       expect((await call(admin('ten_b'), method, `/${user}${path}`, body)).body).toMatchObject({ code: 'profiles.profile.not-found' })
       expect((await call(self(user), method, `/${user}${path}`, body)).status).toBe(403)
     }
@@ -150,7 +184,13 @@ describe('an export', () => {
     const origin = { address: '203.0.113.9', device: 'Firefox' }
     const own = { actor: { type: 'user', id: user }, origin } as const
     await bench.write('identity', 'user', { tenant, id: user, subject: user, meta: own }, userEmailVerified.of({ data: {} }))
-    await bench.write('identity', 'session', { tenant, id: 'ses_9', subject: user, meta: own }, sessionStarted.of({ data: { user, method: 'password', expiresAt: 1 } }), signInSucceeded.of({ data: { user, session: 'ses_9', method: 'password' } }))
+    await bench.write(
+      'identity',
+      'session',
+      { tenant, id: 'ses_9', subject: user, meta: own },
+      sessionStarted.of({ data: { user, method: 'password', expiresAt: 1 } }),
+      signInSucceeded.of({ data: { user, session: 'ses_9', method: 'password' } }),
+    )
     await seen(await bench.write('identity', 'user', { tenant, id: user, subject: user, meta: own }, userEmailVerified.of({ data: {} })))
     await seen(await bench.write('authorization', 'assignment', { tenant, id: user, meta }, roleAssigned.of({ data: { assignee: user, role: 'viewer' } })))
     expect((await call(admin(), 'POST', `/${user}/export`)).status).toBe(200)

@@ -44,7 +44,8 @@ const take = async (event: RecordedEvent<any>, user: string, current: Current, t
   const after: PersonRow = { ...before, ...taken, at: before.at ?? taken.at }
   const { at } = after
   const isNew = (step: 'verified' | 'signedIn') => after[step] === true && (before[step] !== true || before.at === undefined)
-  const steps: Step[] = at === undefined ? [] : [...(before.at === undefined ? (['registered'] as const) : []), ...(['verified', 'signedIn'] as const).filter(isNew)]
+  const steps: Step[] =
+    at === undefined ? [] : [...(before.at === undefined ? (['registered'] as const) : []), ...(['verified', 'signedIn'] as const).filter(isNew)]
   const same = before.at === after.at && before.verified === after.verified && before.signedIn === after.signedIn
   return same ? [] : [put(people, key, after), ...steps.map((step) => count(tenant, at as number, step))]
 }

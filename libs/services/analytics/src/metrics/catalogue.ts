@@ -8,7 +8,8 @@ export const signUps = defineCounter({
   id: 'sign-ups',
   title: 'Sign-ups',
   unit: 'accounts',
-  definition: 'Accounts that came to be, however they did: by the person, by an administrator, by a set-up link or by import. An account that was erased later stays counted.',
+  definition:
+    'Accounts that came to be, however they did: by the person, by an administrator, by a set-up link or by import. An account that was erased later stays counted.',
   dimensions: ['method'],
   on: [counts(userRegistered, ({ data }) => ({ method: data.method }))],
 })
@@ -30,7 +31,8 @@ export const activeUsers = defineDistinct({
   id: 'active-users',
   title: 'Active users',
   unit: 'people',
-  definition: 'People with at least one successful sign-in in the period, each counted once in it. Weeks begin on Monday. Values of several periods cannot be added up. A person who was erased later stays counted.',
+  definition:
+    'People with at least one successful sign-in in the period, each counted once in it. Weeks begin on Monday. Values of several periods cannot be added up. A person who was erased later stays counted.',
   on: [sees(signInSucceeded, ({ data }) => data.user)],
 })
 

@@ -27,7 +27,9 @@ export interface Counted {
 /** Counts every event of a type under the labels that it gives. */
 export const counts = <X extends AnyEventType>(type: X, labels: (event: RecordedEvent<EventOf<X>>) => Labels = () => ({})): Counted => ({ type, labels })
 
-export const defineCounter = (given: MetricTexts & { readonly version?: number; readonly dimensions: readonly Dimension[]; readonly on: readonly Counted[] }): Metric => {
+export const defineCounter = (
+  given: MetricTexts & { readonly version?: number; readonly dimensions: readonly Dimension[]; readonly on: readonly Counted[] },
+): Metric => {
   const { id, title, unit, definition, dimensions } = given
   const table = defineTable<CountRow>({ name: `metric-${id}`, version: 1, durability: 'rebuildable', indexes: { byTime: ['tenant', 'grain', 'at'] } })
   const handler = ({ type, labels }: Counted): EventHandler<any> =>
@@ -37,7 +39,12 @@ export const defineCounter = (given: MetricTexts & { readonly version?: number; 
       const own = Object.fromEntries(dimensions.map((dimension) => [dimension, found[dimension] ?? 'none']))
       return (['hour', 'day'] as const).map((grain) => {
         const at = startOf(grain, event.at)
-        return add(table, keyOf(tenant, grain, at, ...dimensions.map((dimension) => own[dimension] as string)), { count: 1 }, { tenant, grain, at, ...own, count: 0 })
+        return add(
+          table,
+          keyOf(tenant, grain, at, ...dimensions.map((dimension) => own[dimension] as string)),
+          { count: 1 },
+          { tenant, grain, at, ...own, count: 0 },
+        )
       })
     })
   return {

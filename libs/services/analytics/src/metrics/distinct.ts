@@ -37,7 +37,10 @@ export const defineDistinct = (given: MetricTexts & { readonly version?: number;
   const firstIn = (period: Period, event: RecordedEvent<any>, who: string, more: readonly RowChange<any>[]): RowChange<any> => {
     const { tenant } = event.stream
     const at = startOf(period, event.at)
-    return once(seen, keyOf(tenant, period, at, who), { tenant }, [add(table, keyOf(tenant, period, at), { count: 1 }, { tenant, period, at, count: 0 }), ...more])
+    return once(seen, keyOf(tenant, period, at, who), { tenant }, [
+      add(table, keyOf(tenant, period, at), { count: 1 }, { tenant, period, at, count: 0 }),
+      ...more,
+    ])
   }
   const handler = ({ type, user }: Seen) =>
     on(type, async (event, current: Current) => {

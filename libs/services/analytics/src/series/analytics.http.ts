@@ -1,7 +1,15 @@
 /** Published metrics, their series, and the funnel of registration. */
 import { Controller, Get, Inject, Query } from '@nestjs/common'
 import { Clock, RefusalError } from '@pavan/kernel'
-import { funnelAnswer, funnelQuery, metrics, seriesAnswer, seriesQuery, type FunnelAnswer, type SeriesAnswer } from '@pavan/contracts/analytics/analytics.contract.js'
+import {
+  funnelAnswer,
+  funnelQuery,
+  metrics,
+  seriesAnswer,
+  seriesQuery,
+  type FunnelAnswer,
+  type SeriesAnswer,
+} from '@pavan/contracts/analytics/analytics.contract.js'
 import { Requires } from '@pavan/platform/access/requires.js'
 import { Answers, Refuses } from '@pavan/platform/http/answers.js'
 import { Caller, type CallerIdentity } from '@pavan/platform/http/caller.js'
@@ -23,7 +31,15 @@ const metricExample = {
   dimensions: ['method'],
   since: at,
 }
-const seriesExample = { metric: 'sign-ups', unit: 'accounts', interval: 'day', timeZone: 'UTC', from: at, to: at + 86_400_000, series: [{ total: 3, points: [{ at, value: 3 }] }] }
+const seriesExample = {
+  metric: 'sign-ups',
+  unit: 'accounts',
+  interval: 'day',
+  timeZone: 'UTC',
+  from: at,
+  to: at + 86_400_000,
+  series: [{ total: 3, points: [{ at, value: 3 }] }],
+}
 const funnelExample = {
   definition: 'People by the day of their registration.',
   timeZone: 'UTC',
@@ -55,8 +71,18 @@ export class AnalyticsController {
   }
 
   @Get('series')
-  @Answers(200, seriesAnswer, { summary: 'Read a metric over time', description: 'One point for each period, also where nothing happened.', example: seriesExample })
-  @Refuses('analytics.metric.not-found', 'analytics.series.interval-unknown', 'analytics.series.dimension-unknown', 'analytics.series.too-long', 'analytics.series.period-empty')
+  @Answers(200, seriesAnswer, {
+    summary: 'Read a metric over time',
+    description: 'One point for each period, also where nothing happened.',
+    example: seriesExample,
+  })
+  @Refuses(
+    'analytics.metric.not-found',
+    'analytics.series.interval-unknown',
+    'analytics.series.dimension-unknown',
+    'analytics.series.too-long',
+    'analytics.series.period-empty',
+  )
   async series(@Caller() { tenant }: CallerIdentity, @Query({ schema: seriesQuery }) query: z.output<typeof seriesQuery>): Promise<SeriesAnswer> {
     const metric = this.catalogue.all.find(({ id }) => id === query.metric)
     if (!metric) throw new RefusalError('analytics.metric.not-found')

@@ -11,7 +11,8 @@ const most = 800
 /** Checks the range against the metric and widens it to whole periods. */
 const checked = (metric: Metric, range: MetricRange): { readonly range: MetricRange; readonly starts: readonly number[] } => {
   const { interval, by } = range
-  if (!metric.intervals.includes(interval)) throw new RefusalError('analytics.series.interval-unknown', { metric: metric.id, offered: metric.intervals.join(', ') })
+  if (!metric.intervals.includes(interval))
+    throw new RefusalError('analytics.series.interval-unknown', { metric: metric.id, offered: metric.intervals.join(', ') })
   if (by !== undefined && !metric.dimensions.includes(by)) {
     throw new RefusalError('analytics.series.dimension-unknown', { metric: metric.id, offered: metric.dimensions.join(', ') || 'none' })
   }

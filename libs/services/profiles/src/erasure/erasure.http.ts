@@ -30,7 +30,10 @@ export class ErasureController {
 
   @Get('keys')
   @Public()
-  @Answers(200, receiptKeys, { summary: 'Read the keys that sign receipts', description: 'A JWK Set (RFC 7517): with it a receipt can be checked offline, by anybody.' })
+  @Answers(200, receiptKeys, {
+    summary: 'Read the keys that sign receipts',
+    description: 'A JWK Set (RFC 7517): with it a receipt can be checked offline, by anybody.',
+  })
   async keys() {
     return { keys: await this.signer.publicKeys() }
   }

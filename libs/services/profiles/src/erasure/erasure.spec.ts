@@ -48,19 +48,29 @@ class Installation {
 
   async begin(): Promise<void> {
     await this.start()
-    await this.seen(await this.bench.write('authorization', 'assignment', { tenant, id: 'cli_admin', meta }, roleAssigned.of({ data: { assignee: 'cli_admin', role: 'administrator' } })))
+    await this.seen(
+      await this.bench.write(
+        'authorization',
+        'assignment',
+        { tenant, id: 'cli_admin', meta },
+        roleAssigned.of({ data: { assignee: 'cli_admin', role: 'administrator' } }),
+      ),
+    )
   }
 
   get = <T>(token: abstract new (...args: any[]) => T): T => this.bench.host('profiles').get(token)
   seen = (position: string) => this.get(Views).waitFor(position)
-  call = (caller: CallerIdentity | undefined, method: string, path: string, body?: unknown) => this.bench.call('profiles', method, `/api/v1/profiles${path}`, { caller, body })
+  call = (caller: CallerIdentity | undefined, method: string, path: string, body?: unknown) =>
+    this.bench.call('profiles', method, `/api/v1/profiles${path}`, { caller, body })
 
   async person(email: string, name: string): Promise<string> {
     this.clock.advance(1)
     const user = makeId('user', this.clock.now(), (into) => crypto.getRandomValues(into as Uint8Array<ArrayBuffer>))
     const own = { tenant, subject: user, meta: { actor: { type: 'user', id: user }, origin: { address: '198.51.100.77', device: 'Netscape-4711' } } } as const
     await this.bench.write('identity', 'user', { ...own, id: user }, userRegistered.of({ data: { method: 'password' }, personal: { email, name }, secret: {} }))
-    await this.seen(await this.bench.write('identity', 'session', { ...own, id: `ses_${user}` }, sessionStarted.of({ data: { user, method: 'password', expiresAt: 1 } })))
+    await this.seen(
+      await this.bench.write('identity', 'session', { ...own, id: `ses_${user}` }, sessionStarted.of({ data: { user, method: 'password', expiresAt: 1 } })),
+    )
     await this.call(self(user), 'PATCH', '/me', { attributes: { phone_number: '+4915144455566', address: { formatted: 'Eichenallee 99' } } })
     return user
   }
@@ -106,7 +116,9 @@ describe('an erasure', () => {
     expect(said).toMatchObject({ tenant, user, erasure: begun.body.id, compacted: true })
     expect(said.stores).toEqual(stores)
     expect(said.stores.every(({ residue }) => residue === 0)).toBe(true)
-    expect(said.stores.map(({ store }) => store)).toEqual(expect.arrayContaining([...contexts.map((context) => `${context}/events`), 'profiles/profiles', 'profiles/search-tokens', 'profiles/subject-history']))
+    expect(said.stores.map(({ store }) => store)).toEqual(
+      expect.arrayContaining([...contexts.map((context) => `${context}/events`), 'profiles/profiles', 'profiles/search-tokens', 'profiles/subject-history']),
+    )
 
     expect((await pavan.call(admin, 'GET', `/${user}`)).body).toMatchObject({ code: 'request.subject.erased' })
     expect((await pavan.call(self(user), 'PATCH', '/me', { attributes: { nickname: 'x' } })).status).toBe(410)

@@ -38,4 +38,9 @@ export const erasures = defineTable<ErasureRow>({
   // `byOpen` is read by the process itself, over all tenants.
   indexes: { byTenant: ['tenant', 'requestedAt'], byId: ['tenant', 'id'], byOpen: ['open', 'requestedAt'] },
 })
-export const storeReports = defineTable<StoreReportRow>({ name: 'store-reports', version: 1, durability: 'full', indexes: { byErasure: ['tenant', 'erasure', 'store'] } })
+export const storeReports = defineTable<StoreReportRow>({
+  name: 'store-reports',
+  version: 1,
+  durability: 'full',
+  indexes: { byErasure: ['tenant', 'erasure', 'store'] },
+})

@@ -89,12 +89,17 @@ export class Erasures {
   /** Every service has reported its event log, which it does after all its tables, and nothing is left anywhere. */
   #complete(stores: readonly StoreReportRow[]): boolean {
     const names = new Set(stores.map(({ store }) => store))
-    return (this.config.PAVAN_ERASURE_SERVICES as readonly string[]).every((service) => names.has(`${service}/events`)) && stores.every(({ residue }) => residue === 0)
+    return (
+      (this.config.PAVAN_ERASURE_SERVICES as readonly string[]).every((service) => names.has(`${service}/events`)) &&
+      stores.every(({ residue }) => residue === 0)
+    )
   }
 
   async #finish(row: ErasureRow, stores: readonly StoreReportRow[], compacted: boolean): Promise<void> {
     const { tenant, user, id: erasure, requestedAt } = row
-    orThrow(await this.aggregates.subjects.handle({ tenant, id: user, meta: metaOf(row) }, { type: 'complete', user, stores: stores.map(({ store }) => store) }))
+    orThrow(
+      await this.aggregates.subjects.handle({ tenant, id: user, meta: metaOf(row) }, { type: 'complete', user, stores: stores.map(({ store }) => store) }),
+    )
     const { state } = await this.aggregates.subjects.load(tenant, user)
     const completedAt = state.completedAt || this.clock.now()
     const receipt: ErasureReceipt = {

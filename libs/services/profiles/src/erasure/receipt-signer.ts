@@ -36,7 +36,12 @@ export class ReceiptSigner {
   private async create(): Promise<ReceiptKeyState> {
     const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true })
     const publicJwk = await exportJWK(publicKey)
-    const command = { type: 'create', kid: await calculateJwkThumbprint(publicJwk), publicJwk: { ...publicJwk }, privateJwk: { ...(await exportJWK(privateKey)) } } as const
+    const command = {
+      type: 'create',
+      kid: await calculateJwkThumbprint(publicJwk),
+      publicJwk: { ...publicJwk },
+      privateJwk: { ...(await exportJWK(privateKey)) },
+    } as const
     return orThrow(await this.aggregates.receiptKeys.handle({ ...place, meta }, command)).state
   }
 }

@@ -42,9 +42,22 @@ export class SubjectExporter {
     const profile = await this.reader.read(place)
     // The address of somebody who exports their own data is not kept under the tenant's key, which outlives theirs.
     const { origin: _dropped, ...kept } = meta
-    const { position } = orThrow(await this.aggregates.subjects.handle({ tenant, id: user, meta: meta.actor.id === user ? kept : meta }, { type: 'export', user }))
+    const { position } = orThrow(
+      await this.aggregates.subjects.handle({ tenant, id: user, meta: meta.actor.id === user ? kept : meta }, { type: 'export', user }),
+    )
     await this.views.waitFor(position, subjectHistoryView.name)
-    const answer: SubjectExport = { user, exportedAt: this.clock.now(), profile, account: [], sessions: [], signIns: [], consents: [], roles: [], organizations: [], lookedAt: [] }
+    const answer: SubjectExport = {
+      user,
+      exportedAt: this.clock.now(),
+      profile,
+      account: [],
+      sessions: [],
+      signIns: [],
+      consents: [],
+      roles: [],
+      organizations: [],
+      lookedAt: [],
+    }
     for await (const row of this.history(tenant, user)) answer[chapterOf(row.type)].push(entry(row))
     return { answer, position }
   }

@@ -1,7 +1,25 @@
 /** What happened to each person, for the export of their data. */
 import {
-  consentGiven, consentWithdrawn, memberAdded, memberRemoved, passwordResetRequested, profileChanged, roleAssigned, roleUnassigned, sessionEnded, sessionStarted,
-  signInFailed, signInSucceeded, subjectErased, subjectExported, userBlocked, userEmailChanged, userEmailVerified, userPasswordChanged, userRegistered, userUnblocked,
+  consentGiven,
+  consentWithdrawn,
+  memberAdded,
+  memberRemoved,
+  passwordResetRequested,
+  profileChanged,
+  roleAssigned,
+  roleUnassigned,
+  sessionEnded,
+  sessionStarted,
+  signInFailed,
+  signInSucceeded,
+  subjectErased,
+  subjectExported,
+  userBlocked,
+  userEmailChanged,
+  userEmailVerified,
+  userPasswordChanged,
+  userRegistered,
+  userUnblocked,
   type AnyEventType,
 } from '@pavan/contracts'
 import type { Origin, RecordedEvent } from '@pavan/kernel'
@@ -59,7 +77,8 @@ const remember = async (event: RecordedEvent<any>, user: string | undefined, cur
 }
 
 const ofStream = (type: AnyEventType) => on(type, (event, current: Current) => remember(event, event.stream.id, current))
-const ofField = (type: AnyEventType, field: 'user' | 'assignee') => on(type, (event, current: Current) => remember(event, (event.data as Record<string, string | undefined>)[field], current))
+const ofField = (type: AnyEventType, field: 'user' | 'assignee') =>
+  on(type, (event, current: Current) => remember(event, (event.data as Record<string, string | undefined>)[field], current))
 
 export const subjectHistoryView = defineView({
   name: 'subject-history',
@@ -68,7 +87,16 @@ export const subjectHistoryView = defineView({
   on: [
     ...[userRegistered, userEmailVerified, userEmailChanged, userPasswordChanged, userBlocked, userUnblocked].map((type) => ofStream(type as AnyEventType)),
     ...[
-      sessionStarted, sessionEnded, signInSucceeded, signInFailed, consentGiven, consentWithdrawn, passwordResetRequested, memberAdded, memberRemoved, profileChanged,
+      sessionStarted,
+      sessionEnded,
+      signInSucceeded,
+      signInFailed,
+      consentGiven,
+      consentWithdrawn,
+      passwordResetRequested,
+      memberAdded,
+      memberRemoved,
+      profileChanged,
       subjectExported,
     ].map((type) => ofField(type as AnyEventType, 'user')),
     ...[roleAssigned, roleUnassigned].map((type) => ofField(type as AnyEventType, 'assignee')),

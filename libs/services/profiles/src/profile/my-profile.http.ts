@@ -32,7 +32,11 @@ export class MyProfileController {
   }
 
   @Patch()
-  @Answers(200, profile, { summary: 'Change the own profile', description: 'A JSON merge patch (RFC 7396) of the attributes; null removes one.', example: profileExample })
+  @Answers(200, profile, {
+    summary: 'Change the own profile',
+    description: 'A JSON merge patch (RFC 7396) of the attributes; null removes one.',
+    example: profileExample,
+  })
   async patch(
     @Caller() caller: CallerIdentity,
     @Body({ schema: profilePatch }) body: z.output<typeof profilePatch>,
@@ -53,7 +57,11 @@ export class MyProfileController {
   }
 
   @Post('erasure')
-  @Answers(202, erasure, { summary: 'Erase the own account', description: 'The key of the personal data is destroyed at once; every store then forgets what it holds.', example: erasureExample })
+  @Answers(202, erasure, {
+    summary: 'Erase the own account',
+    description: 'The key of the personal data is destroyed at once; every store then forgets what it holds.',
+    example: erasureExample,
+  })
   async erase(@Caller() caller: CallerIdentity, @Command() command: CommandEnvelope, @Res({ passthrough: true }) reply: FastifyReply) {
     const { tenant, subject } = caller
     const begun = await this.erasures.begin(tenant, subject.id, command.newId('erasure'), command.meta)

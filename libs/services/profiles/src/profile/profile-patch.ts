@@ -7,7 +7,8 @@ import type { ProfileValues } from './profile-values.js'
 export type Reader = 'self' | 'admin'
 
 /** The attributes that somebody may see. */
-export const visibleTo = (reader: Reader, schema: readonly AttributeDefinition[]): readonly AttributeDefinition[] => schema.filter(({ visibility }) => visibility[reader] !== 'none')
+export const visibleTo = (reader: Reader, schema: readonly AttributeDefinition[]): readonly AttributeDefinition[] =>
+  schema.filter(({ visibility }) => visibility[reader] !== 'none')
 
 /** The values as they are stored. Throws `InputErrors` with a pointer to each wrong attribute, never with a value. */
 export const checkPatch = (patch: ProfileValues, schema: readonly AttributeDefinition[], writer: Reader): ProfileValues => {

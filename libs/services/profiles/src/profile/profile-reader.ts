@@ -32,7 +32,7 @@ export class ProfileReader {
     // One's own account may be younger than the view.
     if (!row?.registered && reader !== 'self') throw new RefusalError('profiles.profile.not-found')
     const { state, version } = await this.aggregates.profiles.load(tenant, user)
-    const schema = visibleTo(reader, (await this.schema(tenant)))
+    const schema = visibleTo(reader, await this.schema(tenant))
     const values: ProfileValues = { ...(row?.personal?.name === undefined ? {} : { name: row.personal.name }), ...state.values }
     return {
       user,

@@ -7,7 +7,9 @@ const change = (values: Record<string, unknown>) => ({ type: 'change', user: 'us
 
 describe('a profile', () => {
   it('given nothing, when values are set, then only their names are in the open', () => {
-    expect(given(profileDecider, []).when(change({ nickname: 'Ada' })).result).toEqual([{ type: 'profile.changed', data: { user: 'usr_1', attributes: ['nickname'] }, personal: { values: { nickname: 'Ada' } } }])
+    expect(given(profileDecider, []).when(change({ nickname: 'Ada' })).result).toEqual([
+      { type: 'profile.changed', data: { user: 'usr_1', attributes: ['nickname'] }, personal: { values: { nickname: 'Ada' } } },
+    ])
   })
 
   it('given values, when some are the same, then only the others change', () => {

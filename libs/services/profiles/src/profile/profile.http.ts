@@ -54,7 +54,11 @@ export class ProfileController {
 
   @Patch(':user')
   @Requires('update', 'profiles')
-  @Answers(200, profile, { summary: 'Change a profile', description: 'A JSON merge patch (RFC 7396) of the attributes; null removes one.', example: profileExample })
+  @Answers(200, profile, {
+    summary: 'Change a profile',
+    description: 'A JSON merge patch (RFC 7396) of the attributes; null removes one.',
+    example: profileExample,
+  })
   @Refuses('profiles.profile.not-found')
   async patch(
     @Caller() caller: CallerIdentity,
@@ -70,7 +74,10 @@ export class ProfileController {
 
   @Post(':user/export')
   @Requires('export', 'profiles')
-  @Answers(200, subjectExport, { summary: 'Export the data of a person', description: 'Everything that is known of the person. That it was handed out, and to whom, is recorded.' })
+  @Answers(200, subjectExport, {
+    summary: 'Export the data of a person',
+    description: 'Everything that is known of the person. That it was handed out, and to whom, is recorded.',
+  })
   @Refuses('profiles.profile.not-found')
   async export(
     @Caller() { tenant }: CallerIdentity,
@@ -85,7 +92,11 @@ export class ProfileController {
 
   @Post(':user/erasure')
   @Requires('erase', 'profiles')
-  @Answers(202, erasure, { summary: 'Erase a person', description: 'The key of the personal data is destroyed at once; every store then forgets what it holds. Asking again changes nothing.', example: erasureExample })
+  @Answers(202, erasure, {
+    summary: 'Erase a person',
+    description: 'The key of the personal data is destroyed at once; every store then forgets what it holds. Asking again changes nothing.',
+    example: erasureExample,
+  })
   @Refuses('profiles.profile.not-found')
   async erase(
     @Caller() { tenant }: CallerIdentity,

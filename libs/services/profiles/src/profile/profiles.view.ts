@@ -98,11 +98,18 @@ export const profilesView = defineView({
     on(userEmailVerified, (event, current: Current) => change(event, event.stream.id, current, (row) => ({ ...row, emailVerified: true }), false)),
     on(userEmailChanged, (event, current: Current) => {
       const { personal } = event
-      return change(event, event.stream.id, current, (row) => personal && { ...row, emailVerified: true, personal: { ...none, ...row.personal, email: personal.email } }, true)
+      return change(
+        event,
+        event.stream.id,
+        current,
+        (row) => personal && { ...row, emailVerified: true, personal: { ...none, ...row.personal, email: personal.email } },
+        true,
+      )
     }),
     on(profileChanged, (event, current: Current) => {
       const { personal } = event
-      const merge: Change = (row) => personal && { ...row, personal: { ...none, ...row.personal, values: mergeValues(row.personal?.values ?? {}, personal.values) } }
+      const merge: Change = (row) =>
+        personal && { ...row, personal: { ...none, ...row.personal, values: mergeValues(row.personal?.values ?? {}, personal.values) } }
       return change(event, event.data.user, current, merge, true)
     }),
     on(subjectErased, (event) => {

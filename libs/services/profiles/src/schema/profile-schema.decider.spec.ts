@@ -16,7 +16,10 @@ describe('the schema of profiles', () => {
 
   it('given an attribute, even a removed one, when it comes back with another type, then it is refused', () => {
     const text = { ...shoe, type: 'string' as const }
-    expect(given(profileSchema, [set(shoe)]).when({ type: 'set', attributes: [text] }).result).toMatchObject({ code: 'profiles.schema.type-fixed', params: { attribute: 'shoe_size' } })
+    expect(given(profileSchema, [set(shoe)]).when({ type: 'set', attributes: [text] }).result).toMatchObject({
+      code: 'profiles.schema.type-fixed',
+      params: { attribute: 'shoe_size' },
+    })
     expect(given(profileSchema, [set(shoe), set()]).when({ type: 'set', attributes: [text] }).result).toMatchObject({ code: 'profiles.schema.type-fixed' })
   })
 })

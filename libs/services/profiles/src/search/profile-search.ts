@@ -34,7 +34,7 @@ export class ProfileSearch {
     const where = { tenant, token: this.blind.of(tenant, searchIndex, prefix) }
     const found: ProfileRow[] = []
     let next = cursor
-    for (let seen = 0; seen < most && found.length < limit; ) {
+    for (let seen = 0; seen < most && found.length < limit;) {
       const page = await this.rows.find(searchTokens, { index: 'byToken', where, limit: Math.min(limit - found.length, 200), cursor: next })
       const rows = await Promise.all(page.items.map(({ user }) => this.rows.get(profiles, keyOf(tenant, user))))
       found.push(...rows.filter((row): row is ProfileRow => row !== undefined && row.registered && row.personal !== undefined && matches(row.personal, words)))

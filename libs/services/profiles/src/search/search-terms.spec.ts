@@ -1,6 +1,10 @@
 import { lookupPrefix, matches, prefixesOf, queryWords, termsOf } from './search-terms.js'
 
-const person = { email: 'Zoe.Muller@Example.com', name: 'Zoë Müller', values: { given_name: 'Zoë', family_name: 'Müller', phone_number: '+4915112345678', birthdate: '1990-01-01' } }
+const person = {
+  email: 'Zoe.Muller@Example.com',
+  name: 'Zoë Müller',
+  values: { given_name: 'Zoë', family_name: 'Müller', phone_number: '+4915112345678', birthdate: '1990-01-01' },
+}
 
 describe('search terms', () => {
   it('are the words of names, the e-mail address and the digits of the phone number, folded', () => {
