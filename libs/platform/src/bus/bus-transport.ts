@@ -54,7 +54,9 @@ export class BusTransport extends Server implements CustomTransportStrategy {
     this.addHandler(pattern, (batch: BusBatch) => consumer.handle(batch) as never, true)
     if (this.#listening) await this.#subscribe(pattern)
     return async () => {
-      await (await this.#subscriptions.get(pattern))?.()
+      await (
+        await this.#subscriptions.get(pattern)
+      )?.()
       this.#subscriptions.delete(pattern)
       this.#consumers.delete(pattern)
       this.messageHandlers.delete(pattern)
@@ -75,7 +77,9 @@ export class BusTransport extends Server implements CustomTransportStrategy {
   #subscribe(pattern: string): Promise<Stop> {
     const running = this.#subscriptions.get(pattern)
     if (running) return running
-    const { group, contexts } = JSON.parse(pattern) as ConsumerPattern
+    // Nest writes the list of a pattern as an object with the indexes as keys.
+    const { group, contexts: listed } = JSON.parse(pattern) as ConsumerPattern
+    const contexts = Object.values(listed)
     const consumer = this.#consumers.get(pattern)
     const subscription = this.bus.subscribe({
       group: `${this.service}/${group}`,
