@@ -21,16 +21,27 @@ export const conditionField = z.string().regex(/^(?!.*(?:__proto__|constructor|p
 /** Field → value or operators. `${subject.id}`, `${subject.tenant}` and `${subject.organizations}` stand for the asking subject. */
 export const conditions = z.record(conditionField, z.union([scalar, operators])).refine((c) => Object.keys(c).length <= 50)
 
-export const accessRule = z.strictObject({
-  action: z.union([z.string().min(1).max(64), z.array(z.string().min(1).max(64)).min(1).max(50)]),
-  subject: z.union([z.string().min(1).max(128), z.array(z.string().min(1).max(128)).min(1).max(50)]),
-  fields: z.array(z.string().min(1).max(100)).max(100).optional(),
-  conditions: conditions.optional(),
-  /** A deny rule. */
-  inverted: z.boolean().optional(),
-  /** Told to whoever is refused by this rule. */
-  reason: z.string().max(500).optional(),
-})
+/** Commas and blanks would be lost when CASL packs rules for the way to an SDK. */
+const word = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/, { error: 'must be letters, digits and . _ : -' })
+/** `*` stands for any part of a field's name, at most three times: a pattern must not be able to hang whoever evaluates it. */
+const fieldPattern = z.string().regex(/^(?!(?:[^*]*\*){4})[A-Za-z0-9_.*-]{1,100}$/, { error: 'must be a field name with at most three *' })
+const templates = new Set(['${subject.id}', '${subject.tenant}', '${subject.organizations}'])
+
+export const accessRule = z
+  .strictObject({
+    action: z.union([word, z.array(word).min(1).max(50)]),
+    subject: z.union([word, z.array(word).min(1).max(50)]),
+    fields: z.array(fieldPattern).min(1).max(100).optional(),
+    conditions: conditions.optional(),
+    /** A deny rule. */
+    inverted: z.boolean().optional(),
+    /** Told to whoever is refused by this rule. */
+    reason: z.string().max(500).optional(),
+  })
+  .refine((rule) => [...JSON.stringify(rule.conditions ?? {}).matchAll(/\$\{[^}]*\}/g)].every(([template]) => templates.has(template)), {
+    path: ['conditions'],
+    error: 'has a template other than ${subject.id}, ${subject.tenant} and ${subject.organizations}',
+  })
 export type AccessRule = z.output<typeof accessRule>
 
 export const accessRules = z.array(accessRule).max(500)

@@ -31,9 +31,9 @@ class Fixture {
     for (const event of events) {
       const handler = accessView.on.find((one) => one.type?.type === event.type)
       const recorded = { ...event, stream: { tenant, category: 'x', id }, context: 'authorization', position: { p: 0, seq: ++this.#seq } }
-      const changes = await handler!.handle(recorded as never, { get: (table, key) => this.rows.get(table, key) })
+      const changes = await handler!.handle(recorded as never, { get: (table: never, key: string) => this.rows.get(table, key) } as never)
       await this.rows.apply(changes)
-      this.#listener(changes)
+      this.#listener(changes as never)
     }
   }
 

@@ -30,6 +30,11 @@ export interface SubjectRules {
   readonly policyVersion: PositionToken
 }
 
+export interface Verdicts {
+  readonly verdicts: readonly Verdict[]
+  readonly policyVersion: PositionToken
+}
+
 export class AccessEngine {
   readonly #cache: AccessCache
 
@@ -41,8 +46,9 @@ export class AccessEngine {
     return judge(await this.#access(question.tenant, question.subject), question)
   }
 
-  /** Verdicts in the order of the questions, all by what the rules are at one moment for each subject. */
-  async decideAll(tenant: string, questions: readonly Question[]): Promise<readonly Verdict[]> {
+  /** Verdicts in the order of the questions. `policyVersion` is at most that of every single verdict. */
+  async decideAll(tenant: string, questions: readonly Question[]): Promise<Verdicts> {
+    const { position: policyVersion } = await this.#cache.tenant(tenant)
     const missing = new Map<string, Promise<SubjectAccess>>()
     const verdicts = questions.map((question) => {
       const access = this.#cache.known(tenant, question.subject)
@@ -50,10 +56,10 @@ export class AccessEngine {
       if (!missing.has(question.subject)) missing.set(question.subject, this.#cache.load(tenant, question.subject))
       return undefined
     })
-    if (missing.size === 0) return verdicts as Verdict[]
+    if (missing.size === 0) return { verdicts: verdicts as Verdict[], policyVersion }
     const loaded = new Map<string, SubjectAccess>()
     for (const [subject, access] of missing) loaded.set(subject, await access)
-    return verdicts.map((verdict, i) => verdict ?? judge(loaded.get((questions[i] as Question).subject) as SubjectAccess, questions[i] as Question))
+    return { verdicts: verdicts.map((verdict, i) => verdict ?? judgeLoaded(loaded, questions[i] as Question)), policyVersion }
   }
 
   /** The verdict and how it came about. */
@@ -86,6 +92,8 @@ export class AccessEngine {
     return known ? Promise.resolve(known) : this.#cache.load(tenant, subject)
   }
 }
+
+const judgeLoaded = (loaded: ReadonlyMap<string, SubjectAccess>, question: Question): Verdict => judge(loaded.get(question.subject) as SubjectAccess, question)
 
 const bare = ({ action, subject, fields, conditions, inverted, reason }: SourcedRule | typeof tenantsAreTheOperators): RawRuleOf<MongoAbility> =>
   ({ action, subject, ...(fields ? { fields } : {}), ...(conditions ? { conditions } : {}), ...(inverted ? { inverted } : {}), ...(reason ? { reason } : {}) }) as RawRuleOf<MongoAbility>

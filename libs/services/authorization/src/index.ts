@@ -1,0 +1,2 @@
+/** Resources, roles, policies, assignments and decisions. */
+export { authorizationService } from './authorization.service.js'
