@@ -31,7 +31,7 @@ export class Erasures {
 
   /** Erases a person. When it resolves their key is gone for good. A second request answers the first one's erasure. */
   async begin(tenant: string, user: string, id: string, meta: EventMeta): Promise<{ erasure: ErasureRow; position: string }> {
-    const { actor, client, reason, requestId, traceparent } = meta // never the origin: it may be the address of the person
+    const { actor, client, reason, requestId, traceparent } = meta // never the origin: whoever erases themselves has no key left to seal it under
     const row: ErasureRow = { tenant, user, id, phase: 'requested', open: true, requestedAt: this.clock.now(), actor, client, reason, requestId, traceparent }
     await this.rows.apply([insert(erasures, keyOf(tenant, user), row)])
     return this.destroy((await this.rows.get(erasures, keyOf(tenant, user))) as ErasureRow)

@@ -40,11 +40,7 @@ export class SubjectExporter {
   async export(place: ProfilePlace, meta: EventMeta): Promise<{ answer: SubjectExport; position: string }> {
     const { tenant, user } = place
     const profile = await this.reader.read(place)
-    // The address of somebody who exports their own data is not kept under the tenant's key, which outlives theirs.
-    const { origin: _dropped, ...kept } = meta
-    const { position } = orThrow(
-      await this.aggregates.subjects.handle({ tenant, id: user, meta: meta.actor.id === user ? kept : meta }, { type: 'export', user }),
-    )
+    const { position } = orThrow(await this.aggregates.subjects.handle({ tenant, id: user, meta }, { type: 'export', user }))
     await this.views.waitFor(position, subjectHistoryView.name)
     const answer: SubjectExport = {
       user,
