@@ -59,6 +59,6 @@ describe('the cipher of events', () => {
 
   it('refuses a part that was moved to another stream', async () => {
     const sealed = await stored(by('system', 'x'), 'usr_4')
-    await expect(cipher.open({ ...sealed, stream: { ...stream, id: 'usr_5' } })).rejects.toThrow()
+    await expect(cipher.open({ ...sealed, stream: { ...stream, id: 'usr_5' } })).rejects.toThrow(/authenticate/)
   })
 })
