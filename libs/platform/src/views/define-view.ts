@@ -6,9 +6,11 @@ import type { RowChange, TableDefinition } from './rows.js'
 /** Rows of the view as they are after every earlier event, those of the running batch included. */
 export interface Current {
   get<R extends object>(table: TableDefinition<R>, key: string): Promise<R | undefined>
+  /** Keyed hash of a value (privacy/blind-index.ts): for rows that must be found, or counted once, without keeping the value. */
+  blind(tenant: string, name: string, value: string): Promise<string>
 }
 
-export type Changes = readonly RowChange<never>[]
+export type Changes = readonly RowChange<any>[]
 export type ViewHandler = (event: RecordedEvent, current: Current) => Changes | Promise<Changes>
 
 export interface EventHandler<H> {

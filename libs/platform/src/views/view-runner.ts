@@ -3,6 +3,7 @@ import { contextsOf } from '@pavan/contracts'
 import { EventConsumer } from '../bus/event-consumer.js'
 import type { StoredEvent } from '../events/event-store.js'
 import { upcast } from '../events/upcasters.js'
+import type { BlindIndex } from '../privacy/blind-index.js'
 import type { EventCipher } from '../privacy/event-cipher.js'
 import type { Log } from '../telemetry/log.js'
 import type { Changes, Current, EventHandler, ViewDefinition, ViewHandler } from './define-view.js'
@@ -38,6 +39,7 @@ export class ViewRunner extends EventConsumer {
     rows: Rows,
     private readonly cipher: EventCipher,
     log: Log,
+    private readonly blindIndex: () => Promise<BlindIndex>,
   ) {
     const handlers = handlersByType(view.on)
     const own = new Set(view.tables.map((table) => table.name))
@@ -68,9 +70,10 @@ export class ViewRunner extends EventConsumer {
         if (touches(pending, table.name, key)) await flush()
         return this.rows.get(table, key)
       },
+      blind: async (tenant, name, value) => (await this.blindIndex()).of(tenant, name, value),
     }
     if (handlers.length === 1) return (handlers[0] as ViewHandler)(event, current)
-    const changes: RowChange<never>[] = []
+    const changes: RowChange<any>[] = []
     for (const handle of handlers) changes.push(...(await handle(event, current)))
     return changes
   }
@@ -78,4 +81,8 @@ export class ViewRunner extends EventConsumer {
 
 /** Whether changes that are not written yet may have to do with a row. */
 const touches = (changes: Changes, table: string, key: string): boolean =>
-  changes.some((change) => (change.table.name === table && (change.op === 'remove-all' || change.key === key)) || (change.op === 'once' && touches(change.then as Changes, table, key)))
+  changes.some(
+    (change) =>
+      (change.table.name === table && (change.op === 'remove-all' || change.key === key)) ||
+      (change.op === 'once' && touches(change.then as Changes, table, key)),
+  )

@@ -3,6 +3,7 @@ import { RefusalError } from '@pavan/kernel'
 import type { BusTransport } from '../bus/bus-transport.js'
 import type { ConsumerStatus } from '../bus/event-consumer.js'
 import { parsePositionToken, type PositionToken } from '../events/position-token.js'
+import type { BlindIndex } from '../privacy/blind-index.js'
 import type { EventCipher } from '../privacy/event-cipher.js'
 import type { Log } from '../telemetry/log.js'
 import { put } from './changes.js'
@@ -34,6 +35,7 @@ export class Views {
     private readonly cipher: EventCipher,
     private readonly transport: BusTransport,
     private readonly log: Log,
+    private readonly blindIndex: () => Promise<BlindIndex>,
   ) {}
 
   /** Starts every view. One whose version rose goes on being read as it was, while the new one is built. */
@@ -83,7 +85,7 @@ export class Views {
   }
 
   async #run(view: ViewDefinition, generation: number): Promise<ViewRunner> {
-    const runner = new ViewRunner(view, generation, this.rows, this.cipher, this.log)
+    const runner = new ViewRunner(view, generation, this.rows, this.cipher, this.log, this.blindIndex)
     await runner.open()
     this.#stops.set(runner, await this.transport.consume(runner))
     return runner
