@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The `pavan` command. Each command is a file in commands/. */
 import { Command } from 'commander'
+import { auditCommand } from './commands/audit.js'
 import { erasureCommand } from './commands/erasure.js'
 
-await new Command('pavan').description('Administers Pavan and checks what it has signed').addCommand(erasureCommand()).parseAsync()
+await new Command('pavan').description('Administers Pavan and checks what it has signed').addCommand(auditCommand()).addCommand(erasureCommand()).parseAsync()

@@ -11,8 +11,6 @@ import { assignment, type Grant } from './assignment.decider.js'
 export interface Acting {
   readonly tenant: string
   readonly meta: EventMeta
-  /** The acting person, under whose key the origin of the call is encrypted. */
-  readonly subject?: string
 }
 
 const events = [roleAssigned, roleUnassigned]

@@ -1,0 +1,105 @@
+/**
+ * Takes every event of every service and appends it to the log of its tenant, in one commit with its place on the bus: what comes again is
+ * known by that place, and what another copy of the service wrote meanwhile makes the commit fail, so that it is read and done again.
+ */
+import { Inject, Injectable } from '@nestjs/common'
+import { contexts } from '@pavan/contracts'
+import { RefusalError } from '@pavan/kernel'
+import type { BusBatch } from '@pavan/platform/bus/bus.js'
+import type { BatchConsumer } from '@pavan/platform/bus/bus-transport.js'
+import { parsePositionToken } from '@pavan/platform/events/position-token.js'
+import { Log } from '@pavan/platform/telemetry/log.js'
+import { Rows, type RowChange } from '@pavan/platform/views/rows.js'
+import { TenantLog } from './tenant-log.js'
+
+/** Events of one commit; a record makes one row and rarely a few more. */
+const atOnce = 2000
+/** Tenants whose end is kept in memory, up to 40 KiB each. */
+const kept = 500
+const waitMillis = 5000
+
+@Injectable()
+export class AuditWriter implements BatchConsumer {
+  readonly name = 'audit-log'
+  readonly contexts: readonly string[] = contexts
+  readonly #logs = new Map<string, TenantLog>()
+  readonly #positions = new Map<string, number>()
+  readonly #waiters = new Set<{ readonly place: string; readonly seq: number; readonly resolve: () => void }>()
+  #queue: Promise<unknown> = Promise.resolve()
+
+  constructor(
+    @Inject(Rows) private readonly rows: Rows,
+    @Inject(Log) private readonly log: Log,
+  ) {}
+
+  async position(context: string, p: number): Promise<number> {
+    const place = `${context}:${p}`
+    const known = this.#positions.get(place)
+    if (known !== undefined) return known
+    const stored = await this.rows.checkpoint(this.name, context, p, 'full')
+    if (!this.#positions.has(place)) this.#positions.set(place, stored)
+    return this.#positions.get(place) as number
+  }
+
+  handle(batch: BusBatch): Promise<void> {
+    const turn = this.#queue.then(() => this.#handle(batch))
+    this.#queue = turn.catch(() => {})
+    return turn
+  }
+
+  /** Resolves when the log has what a position names. */
+  async waitFor(token: string | undefined): Promise<void> {
+    const parts = token === undefined ? undefined : parsePositionToken(token)
+    if (!parts || !this.contexts.includes(parts.context)) return
+    const place = `${parts.context}:${parts.p}`
+    if ((await this.position(parts.context, parts.p)) >= parts.seq) return
+    await new Promise<void>((resolve, reject) => {
+      const waiter = { place, seq: parts.seq, resolve: () => (clearTimeout(timer), resolve()) }
+      const timer = setTimeout(() => {
+        this.#waiters.delete(waiter)
+        reject(new RefusalError('request.position.timeout'))
+      }, waitMillis)
+      this.#waiters.add(waiter)
+    })
+  }
+
+  async #handle({ context, p, events }: BusBatch): Promise<void> {
+    for (;;) {
+      const from = await this.position(context, p)
+      const fresh = events.filter((event) => event.position.seq > from).slice(0, atOnce)
+      const to = fresh.at(-1)?.position.seq
+      if (to === undefined) return
+      const logs = new Map<string, TenantLog>()
+      const changes: RowChange<any>[] = []
+      for (const event of fresh) {
+        const { tenant } = event.stream
+        let log = logs.get(tenant)
+        if (!log) logs.set(tenant, (log = this.#logs.get(tenant) ?? (await TenantLog.open(this.rows, tenant))))
+        // What is in memory runs ahead of what is stored until the commit; if that fails, it is read again.
+        this.#logs.delete(tenant)
+        changes.push(...log.append(event))
+      }
+      for (const log of logs.values()) changes.push(log.head())
+      const result = await this.rows.apply(changes, { consumer: this.name, context, p, from, to, durability: 'full' })
+      if (result.applied) this.#done(`${context}:${p}`, to, logs)
+      else {
+        this.#positions.delete(`${context}:${p}`)
+        this.log.warn({ context, because: result.because }, 'another copy of the audit service appended first')
+      }
+    }
+  }
+
+  #done(place: string, to: number, logs: ReadonlyMap<string, TenantLog>): void {
+    this.#positions.set(place, to)
+    for (const [tenant, log] of logs) this.#logs.set(tenant, log)
+    for (const tenant of this.#logs.keys()) {
+      if (this.#logs.size <= kept) break
+      this.#logs.delete(tenant)
+    }
+    for (const waiter of this.#waiters) {
+      if (waiter.place !== place || waiter.seq > to) continue
+      this.#waiters.delete(waiter)
+      waiter.resolve()
+    }
+  }
+}
