@@ -2,7 +2,8 @@ import { given } from '@pavan/kernel/spec.js'
 import { clientSecretCreated, clientSecretRevoked } from '@pavan/contracts'
 import { clientCredentials } from './client-credentials.decider.js'
 
-const created = (secretId: string, expiresAt?: number) => clientSecretCreated.of({ data: { secretId, hint: 'abcd', expiresAt }, secret: { sha256: `hash-${secretId}` } })
+const created = (secretId: string, expiresAt?: number) =>
+  clientSecretCreated.of({ data: { secretId, hint: 'abcd', expiresAt }, secret: { sha256: `hash-${secretId}` } })
 const create = (secretId: string, now = 100) => ({ type: 'create', secretId, hint: 'abcd', sha256: `hash-${secretId}`, now }) as const
 
 describe('the secrets of a client', () => {
@@ -30,7 +31,9 @@ describe('the secrets of a client', () => {
   })
 
   it('given one, when another is revoked, then it is not found', () => {
-    expect(given(clientCredentials, [created('sec_1')]).when({ type: 'revoke', secretId: 'sec_2' }).result).toMatchObject({ code: 'identity.client-secret.not-found' })
+    expect(given(clientCredentials, [created('sec_1')]).when({ type: 'revoke', secretId: 'sec_2' }).result).toMatchObject({
+      code: 'identity.client-secret.not-found',
+    })
     expect(given(clientCredentials, [created('sec_1')]).when({ type: 'revoke', secretId: 'sec_1' }).result).toHaveLength(1)
   })
 })

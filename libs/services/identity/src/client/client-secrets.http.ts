@@ -15,7 +15,13 @@ const id = z.string().regex(/^[\w.-]{1,64}$/)
 const year = 366 * 86_400
 
 export const createSecret = z.strictObject({
-  expiresInSeconds: z.number().int().min(60).max(5 * year).optional().describe('After this time the secret is refused. Absent: it does not expire.'),
+  expiresInSeconds: z
+    .number()
+    .int()
+    .min(60)
+    .max(5 * year)
+    .optional()
+    .describe('After this time the secret is refused. Absent: it does not expire.'),
 })
 export const clientSecret = z.object({
   id: z.string(),
@@ -23,7 +29,12 @@ export const clientSecret = z.object({
   expiresAt: z.number().int().optional().describe('Milliseconds since 1970'),
   valid: z.boolean(),
 })
-export const createdSecret = z.object({ id: z.string(), client: z.string(), secret: z.string().describe('Shown this once'), expiresAt: z.number().int().optional() })
+export const createdSecret = z.object({
+  id: z.string(),
+  client: z.string(),
+  secret: z.string().describe('Shown this once'),
+  expiresAt: z.number().int().optional(),
+})
 
 const example = { id: 'sec_01jd0000000000000000000000', client: 'cli_01jd0000000000000000000000', secret: 'q3Yw…' }
 
@@ -52,7 +63,11 @@ export class ClientSecretsController {
 
   @Post('tenants/:tenant/clients/:client/secrets')
   @Requires('create', 'tenants')
-  @Answers(201, createdSecret, { summary: 'Create the first secret of a client of another tenant', description: 'For the operator, after creating a tenant.', example })
+  @Answers(201, createdSecret, {
+    summary: 'Create the first secret of a client of another tenant',
+    description: 'For the operator, after creating a tenant.',
+    example,
+  })
   @Refuses('identity.client.not-found', 'identity.client.public', 'identity.client-secret.exists')
   createFirst(
     @Param('tenant', { schema: id }) tenant: string,

@@ -7,7 +7,12 @@ import { Aggregates, type Aggregate, type Handled } from '@pavan/platform/events
 import { Views } from '@pavan/platform/views/views.js'
 import { Recent } from '../oidc/recent.js'
 import {
-  clientCredentials, isValidAt, type ClientCredentialsCommand, type ClientCredentialsEvent, type ClientCredentialsState, type ClientSecret,
+  clientCredentials,
+  isValidAt,
+  type ClientCredentialsCommand,
+  type ClientCredentialsEvent,
+  type ClientCredentialsState,
+  type ClientSecret,
 } from './client-credentials.decider.js'
 import { clientSecretsView } from './client-secrets.view.js'
 
@@ -53,14 +58,25 @@ export class ClientSecrets {
   async create({ tenant, client, secretId, meta, expiresAt, onlyFirst }: CreateSecret): Promise<CreatedSecret | Refusal> {
     const secret = randomBytes(32).toString('base64url')
     const command = {
-      type: 'create', secretId, hint: secret.slice(-4), sha256: digest(secret).toString('base64url'), expiresAt, now: this.clock.now(), onlyFirst,
+      type: 'create',
+      secretId,
+      hint: secret.slice(-4),
+      sha256: digest(secret).toString('base64url'),
+      expiresAt,
+      now: this.clock.now(),
+      onlyFirst,
     } as const
     const handled = await this.#aggregate.handle({ tenant, id: client, meta }, command)
     this.#known.delete(`${tenant}/${client}`)
     return isRefusal(handled) ? handled : { secret, handled }
   }
 
-  async revoke(target: { tenant: string; client: string; secretId: string; meta: EventMeta }): Promise<Handled<ClientCredentialsEvent, ClientCredentialsState> | Refusal> {
+  async revoke(target: {
+    tenant: string
+    client: string
+    secretId: string
+    meta: EventMeta
+  }): Promise<Handled<ClientCredentialsEvent, ClientCredentialsState> | Refusal> {
     const { tenant, client, secretId, meta } = target
     const handled = await this.#aggregate.handle({ tenant, id: client, meta }, { type: 'revoke', secretId })
     this.#known.delete(`${tenant}/${client}`)

@@ -11,7 +11,12 @@ export interface ClientSecretRow {
   readonly revoked: boolean
 }
 
-export const clientSecretRows = defineTable<ClientSecretRow>({ name: 'client-secrets', version: 1, durability: 'rebuildable', indexes: { byClient: ['tenant', 'client'] } })
+export const clientSecretRows = defineTable<ClientSecretRow>({
+  name: 'client-secrets',
+  version: 1,
+  durability: 'rebuildable',
+  indexes: { byClient: ['tenant', 'client'] },
+})
 
 export const clientSecretsView = defineView({
   name: 'client-secrets',

@@ -13,7 +13,12 @@ export interface ConsentRow {
   readonly givenAt: number
 }
 
-export const consentRows = defineTable<ConsentRow>({ name: 'consents', version: 1, durability: 'rebuildable', indexes: { byUser: ['tenant', 'user', 'client'] } })
+export const consentRows = defineTable<ConsentRow>({
+  name: 'consents',
+  version: 1,
+  durability: 'rebuildable',
+  indexes: { byUser: ['tenant', 'user', 'client'] },
+})
 
 export const consentsView = defineView({
   name: 'consents',

@@ -13,7 +13,12 @@ export interface ApiResourceRow {
   readonly scopes: readonly string[]
 }
 
-export const apiResources = defineTable<ApiResourceRow>({ name: 'api-resources', version: 1, durability: 'rebuildable', indexes: { byTenant: ['tenant', 'key'] } })
+export const apiResources = defineTable<ApiResourceRow>({
+  name: 'api-resources',
+  version: 1,
+  durability: 'rebuildable',
+  indexes: { byTenant: ['tenant', 'key'] },
+})
 
 export const apiResourcesView = defineView({
   name: 'api-resources',

@@ -180,7 +180,8 @@ export class WaitingAdapter extends BaseAdapter {
   }
 
   override async consume(id: string): Promise<undefined> {
-    if (!(await this.apply(patch(waiting, this.#key(id), { consumed: this.seconds }, { consumed: undefined })))) throw new errors.InvalidRequestUri('request_uri is invalid, expired, or was already used')
+    if (!(await this.apply(patch(waiting, this.#key(id), { consumed: this.seconds }, { consumed: undefined }))))
+      throw new errors.InvalidRequestUri('request_uri is invalid, expired, or was already used')
   }
 
   async destroy(id: string): Promise<undefined> {

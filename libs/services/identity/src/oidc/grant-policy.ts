@@ -29,7 +29,9 @@ export class GrantPolicy {
     const asked = ctx.oidc as unknown as Asked
     const firstParty = Boolean((client as unknown as { pavan_first_party?: boolean }).pavan_first_party)
     const openid = [...asked.requestParamOIDCScopes]
-    const wanted = Object.entries(asked.resourceServers).map(([indicator, { scopes }]) => [indicator, [...asked.requestParamScopes].filter((scope) => scopes.has(scope))] as const)
+    const wanted = Object.entries(asked.resourceServers).map(
+      ([indicator, { scopes }]) => [indicator, [...asked.requestParamScopes].filter((scope) => scopes.has(scope))] as const,
+    )
     const missing =
       !existing || !covers(existing.getOIDCScope(), openid) || wanted.some(([indicator, scopes]) => !covers(existing.getResourceScope(indicator), scopes))
     if (!missing) return existing

@@ -12,8 +12,19 @@ import { rememberOrigin } from './request-origin.js'
 
 /** Method and path below `/t/<slug>`, as oidc-provider names them by default. */
 const paths = [
-  '/.well-known/openid-configuration', '/.well-known/oauth-authorization-server', '/jwks', '/auth', '/auth/:uid', '/request', '/token',
-  '/token/introspection', '/token/revocation', '/me', '/session/end', '/session/end/confirm', '/session/end/success',
+  '/.well-known/openid-configuration',
+  '/.well-known/oauth-authorization-server',
+  '/jwks',
+  '/auth',
+  '/auth/:uid',
+  '/request',
+  '/token',
+  '/token/introspection',
+  '/token/revocation',
+  '/me',
+  '/session/end',
+  '/session/end/confirm',
+  '/session/end/success',
 ] as const
 
 export const mountProvider = async (fastify: FastifyInstance, get: Resolve): Promise<void> => {
@@ -27,6 +38,7 @@ export const mountProvider = async (fastify: FastifyInstance, get: Resolve): Pro
       const found = await providers.visit(request.params.slug, raw)
       if (!found) return writeProblem(reply.raw, problems.answer('request.route.not-found', {}, requestContextOf(raw)))
       rememberOrigin(raw, request.ip)
+      ;(raw as { originalUrl?: string }).originalUrl = raw.url
       raw.url = (raw.url as string).slice(`/t/${request.params.slug}`.length)
       found.handle(raw, reply.raw)
     } catch (error) {

@@ -38,14 +38,23 @@ export const interactionSeconds = 30 * minute
 const now = (): number => Math.floor(Date.now() / 1000)
 const atLeastOne = (seconds: number): number => Math.max(1, Math.floor(seconds))
 
-type OwnClient = ClientMetadata & { readonly pavan_first_party?: boolean; readonly pavan_origins?: readonly string[]; readonly pavan_scopes?: readonly string[] }
+type OwnClient = ClientMetadata & {
+  readonly pavan_first_party?: boolean
+  readonly pavan_origins?: readonly string[]
+  readonly pavan_scopes?: readonly string[]
+}
 const own = (client: unknown): OwnClient => client as OwnClient
 
 /** Policy of what the person is asked: oidc-provider's own, without asking first-party clients for consent, and with `prompt=create`. */
 const policy = (): unknown => {
   const { Check, Prompt, base } = interactionPolicy
   const prompts = base()
-  const gone = new Check('account_gone', 'the account of this session is gone or blocked', 'login_required', (ctx) => Boolean(ctx.oidc.session?.accountId) && !ctx.oidc.account)
+  const gone = new Check(
+    'account_gone',
+    'the account of this session is gone or blocked',
+    'login_required',
+    (ctx) => Boolean(ctx.oidc.session?.accountId) && !ctx.oidc.account,
+  )
   prompts.get('login')?.checks.add(gone)
   const consent = prompts.get('consent')?.checks
   consent?.remove('native_client_prompt')
@@ -91,11 +100,22 @@ export const configurationOf = (parts: ConfigurationParts): Configuration => {
     adapter: parts.adapter,
     jwks: { keys: parts.keys.map(({ privateJwk }) => privateJwk as Record<string, string>) },
     acrValues: [],
-    claims: { ...Object.fromEntries(Object.entries(claimsByScope).map(([scope, claims]) => [scope, [...claims]])), acr: null, auth_time: null, iss: null, sid: null },
+    claims: {
+      ...Object.fromEntries(Object.entries(claimsByScope).map(([scope, claims]) => [scope, [...claims]])),
+      acr: null,
+      auth_time: null,
+      iss: null,
+      sid: null,
+    },
     scopes: [...openidScopes],
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
     clientBasedCORS: (_ctx, origin, client) => own(client).pavan_origins?.includes(origin) ?? false,
-    clientDefaults: { grant_types: ['authorization_code'], id_token_signed_response_alg: 'ES256', response_types: ['code'], token_endpoint_auth_method: 'client_secret_basic' },
+    clientDefaults: {
+      grant_types: ['authorization_code'],
+      id_token_signed_response_alg: 'ES256',
+      response_types: ['code'],
+      token_endpoint_auth_method: 'client_secret_basic',
+    },
     clockTolerance: 5,
     cookies: {
       names: { session: `pavan_${tenant.slug}_session`, interaction: `pavan_${tenant.slug}_interaction`, resume: `pavan_${tenant.slug}_resume` },
@@ -125,7 +145,8 @@ export const configurationOf = (parts: ConfigurationParts): Configuration => {
       introspection: {
         enabled: true,
         // A resource server may ask about access tokens; a refresh token is its client's own affair (RFC 7662 section 4).
-        allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId || (client.clientAuthMethod !== 'none' && token.kind !== 'RefreshToken'),
+        allowedPolicy: async (_ctx, client, token) =>
+          token.clientId === client.clientId || (client.clientAuthMethod !== 'none' && token.kind !== 'RefreshToken'),
       },
       pushedAuthorizationRequests: { enabled: true },
       resourceIndicators: {
@@ -147,7 +168,8 @@ export const configurationOf = (parts: ConfigurationParts): Configuration => {
       userinfo: { enabled: true },
     },
     // The guard of oidc-provider refuses addresses of private networks. A system that itself runs on loopback may call loopback.
-    fetch: (url, options) => fetch(url, isLoopback(parts.baseUrl) && isLoopback(String(url)) ? { ...options, dispatcher: undefined } as RequestInit : options),
+    fetch: (url, options) =>
+      fetch(url, isLoopback(parts.baseUrl) && isLoopback(String(url)) ? ({ ...options, dispatcher: undefined } as RequestInit) : options),
     findAccount: async (_ctx, user, token) => {
       const account = await accounts.find(tenant.id, user)
       if (account?.status !== 'active') return undefined
@@ -156,7 +178,9 @@ export const configurationOf = (parts: ConfigurationParts): Configuration => {
       return {
         accountId: user,
         claims: async (_use, scope, claims) =>
-          scope === 'openid' && Object.keys(claims ?? {}).length === 0 ? { sub: user } : { ...claimsOf(account, await profiles.of(tenant.id, user)), sub: user },
+          scope === 'openid' && Object.keys(claims ?? {}).length === 0
+            ? { sub: user }
+            : { ...claimsOf(account, await profiles.of(tenant.id, user)), sub: user },
       }
     },
     interactions: { policy: policy() as never, url: (_ctx, interaction) => `${path}/interaction/${interaction.uid}` },

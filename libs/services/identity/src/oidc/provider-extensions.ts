@@ -118,14 +118,21 @@ const refuseSecondUse = async (ctx: KoaContextWithOIDC, lost: Presented, parts: 
   // RFC 6749 section 4.1.2 and RFC 9700 section 4.14.2: what came twice may be in wrong hands, and so may what it gave.
   if (source?.grantId) {
     const { tenant } = parts
-    await parts.rows.apply([remove(artifacts, artifactKey(tenant, 'Grant', source.grantId)), removeAll(artifacts, 'byGrant', { tenant, grant: source.grantId })])
+    await parts.rows.apply([
+      remove(artifacts, artifactKey(tenant, 'Grant', source.grantId)),
+      removeAll(artifacts, 'byGrant', { tenant, grant: source.grantId }),
+    ])
   }
   if (lost === 'RefreshToken' && source) await rememberReuse(ctx, source, parts)
   ctx.status = 400
   ctx.body = { error: 'invalid_grant', error_description: 'grant request is invalid' }
 }
 
-const rememberReuse = async (ctx: KoaContextWithOIDC, { accountId: user, clientId: client, sessionUid: session }: Source, { tenant, facts, sessions }: ExtensionParts): Promise<void> => {
+const rememberReuse = async (
+  ctx: KoaContextWithOIDC,
+  { accountId: user, clientId: client, sessionUid: session }: Source,
+  { tenant, facts, sessions }: ExtensionParts,
+): Promise<void> => {
   const meta = protocolMeta(ctx.req, { type: 'client', id: client }, client)
   await facts.reused(tenant, randomUUID(), { user, client, session }, meta)
   if (session) await sessions.end(tenant, session, 'refresh-token-reuse', meta)
@@ -134,7 +141,12 @@ const rememberReuse = async (ctx: KoaContextWithOIDC, { accountId: user, clientI
 const rememberIssued = async (ctx: KoaContextWithOIDC, token: NonNullable<Entities['ClientCredentials']>, { tenant, facts }: ExtensionParts): Promise<void> => {
   const client = ctx.oidc.client?.clientId as string
   const scopes = token.scope ? token.scope.split(' ') : []
-  await facts.issued(tenant, token.jti, { client, grant: 'client_credentials', scopes, resource: token.aud }, protocolMeta(ctx.req, { type: 'client', id: client }, client))
+  await facts.issued(
+    tenant,
+    token.jti,
+    { client, grant: 'client_credentials', scopes, resource: token.aud },
+    protocolMeta(ctx.req, { type: 'client', id: client }, client),
+  )
 }
 
 /** A client that gets a code by a session which it did not start itself is a sign-in, too. It is written before the code leaves. */

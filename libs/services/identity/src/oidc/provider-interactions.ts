@@ -92,7 +92,9 @@ export class ProviderInteractions extends Interactions {
     const { at, interaction, client } = found
     const clientId = String(client.clientId)
     const missing = interaction.prompt.details as Missing
-    const asked = String(interaction.params.scope ?? '').split(' ').filter(Boolean)
+    const asked = String(interaction.params.scope ?? '')
+      .split(' ')
+      .filter(Boolean)
     const { provider, tenant } = at
     const before = interaction.grantId ? await provider.Grant.find(interaction.grantId) : undefined
     // A grant that gains offline access must live longer than the old one would.

@@ -44,6 +44,17 @@ interface LogoutClient {
 /** Providers kept in memory; one takes about half a megabyte. */
 const kept = 200
 
+/**
+ * The library makes its URLs from the Host header and the proxy's headers. Ours are known: whatever a caller or a proxy writes there
+ * cannot change an issuer's endpoints, and secure cookies work wherever TLS ends.
+ */
+const nameHost = (request: IncomingMessage, baseUrl: string): void => {
+  const { host, protocol } = new URL(baseUrl)
+  request.headers.host = host
+  request.headers['x-forwarded-host'] = host
+  request.headers['x-forwarded-proto'] = protocol.slice(0, -1)
+}
+
 @Injectable()
 export class Providers {
   readonly #kept = new Recent<Promise<TenantProvider>>(kept)
@@ -78,8 +89,7 @@ export class Providers {
   /** The provider of the tenant that a request visits. Undefined when there is no such tenant. */
   async visit(slug: string, request: IncomingMessage): Promise<TenantProvider | undefined> {
     const tenant = await this.tenants.bySlug(slug)
-    // Whoever ends TLS in front of us may not say so; PAVAN_URL does. Without this no secure cookie could be set.
-    if (tenant && this.tenants.baseUrl.startsWith('https:')) request.headers['x-forwarded-proto'] = 'https'
+    if (tenant) nameHost(request, this.tenants.baseUrl)
     return tenant && this.of(tenant)
   }
 
@@ -109,16 +119,34 @@ export class Providers {
     const provider = new Provider(
       this.tenants.issuerOf(tenant),
       configurationOf({
-        tenant, baseUrl, apiIndicator, cookieKeys,
+        tenant,
+        baseUrl,
+        apiIndicator,
+        cookieKeys,
         keys: keysAt(keys, now),
         adapter: (model: string) => this.#adapter(model, parts),
-        accounts: this.accounts, profiles: this.profiles, resources: this.resources, sessions: this.sessions, grants: this.grants, pages: this.pages,
+        accounts: this.accounts,
+        profiles: this.profiles,
+        resources: this.resources,
+        sessions: this.sessions,
+        grants: this.grants,
+        pages: this.pages,
       }),
     )
     provider.proxy = baseUrl.startsWith('https:')
     provider.on('server_error', (ctx, error) => this.log.error({ tenant: tenant.id, route: ctx.oidc?.route, error }, 'the OpenID provider failed'))
-    provider.on('backchannel.error', (_ctx, error, client) => this.log.warn({ tenant: tenant.id, client: client.clientId, error }, 'back-channel logout was not delivered'))
-    extendProvider(provider, { tenant: tenant.id, rows: this.rows, sessions: this.sessions, secrets: this.secrets, facts: this.facts, replay: new ReplayAdapter(parts), log: this.log })
+    provider.on('backchannel.error', (_ctx, error, client) =>
+      this.log.warn({ tenant: tenant.id, client: client.clientId, error }, 'back-channel logout was not delivered'),
+    )
+    extendProvider(provider, {
+      tenant: tenant.id,
+      rows: this.rows,
+      sessions: this.sessions,
+      secrets: this.secrets,
+      facts: this.facts,
+      replay: new ReplayAdapter(parts),
+      log: this.log,
+    })
     return { tenant, provider, handle: provider.callback(), secure: provider.proxy, until: nextChange(keys, now) ?? Infinity }
   }
 

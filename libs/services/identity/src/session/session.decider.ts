@@ -33,10 +33,7 @@ export const session: Decider<SessionCommand, SessionEvent, SessionState> = {
       case 'start': {
         if (state.phase !== 'none') return refuse('identity.session.exists')
         const { session: id, user, method, expiresAt, client, application } = command
-        return [
-          sessionStarted.of({ data: { user, method, expiresAt } }),
-          signInSucceeded.of({ data: { user, session: id, method, client, application } }),
-        ]
+        return [sessionStarted.of({ data: { user, method, expiresAt } }), signInSucceeded.of({ data: { user, session: id, method, client, application } })]
       }
       case 'sign-in': {
         if (state.phase !== 'alive') return refuse('identity.session.not-found')

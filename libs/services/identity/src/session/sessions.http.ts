@@ -60,7 +60,11 @@ export class SessionsController {
   @Delete('sessions')
   @SelfService()
   @Answers(200, ended, { summary: 'End my sessions', description: 'All of them, or all but the current one.' })
-  async endAllOwn(@Query({ schema: endQuery }) { keepCurrent }: z.output<typeof endQuery>, @Caller() caller: CallerIdentity, @Command() { meta }: CommandEnvelope) {
+  async endAllOwn(
+    @Query({ schema: endQuery }) { keepCurrent }: z.output<typeof endQuery>,
+    @Caller() caller: CallerIdentity,
+    @Command() { meta }: CommandEnvelope,
+  ) {
     const except = keepCurrent === 'true' ? caller.session : undefined
     return { ended: await this.sessions.endAll(caller.tenant, caller.subject.id, 'revoked', { meta, except }) }
   }
@@ -96,7 +100,10 @@ export class SessionsController {
     return { items: (await this.sessions.list(tenant, user)).map((row) => answerOf(row, current)) }
   }
 
-  async #end({ tenant, user, session }: { tenant: string; user: string; session: string }, { meta, reason }: { meta: CommandEnvelope['meta']; reason: 'revoked' }): Promise<void> {
+  async #end(
+    { tenant, user, session }: { tenant: string; user: string; session: string },
+    { meta, reason }: { meta: CommandEnvelope['meta']; reason: 'revoked' },
+  ): Promise<void> {
     const row = await this.sessions.find(tenant, session)
     // Another's session is told from none by nobody.
     if (row?.user !== user) throw new RefusalError('identity.session.not-found')

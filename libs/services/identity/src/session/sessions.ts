@@ -68,7 +68,9 @@ export class Sessions extends UserSessions {
     const id = this.ids.make('session')
     const now = this.clock.now()
     const endsAt = now + seconds * 1000
-    orThrow(await this.#aggregate.handle({ tenant, id, subject: user, meta }, { type: 'start', session: id, user, method, client, application, expiresAt: endsAt }))
+    orThrow(
+      await this.#aggregate.handle({ tenant, id, subject: user, meta }, { type: 'start', session: id, user, method, client, application, expiresAt: endsAt }),
+    )
     const row: SessionRow = { tenant, id, phase: 'alive', user, method, startedAt: now, seenAt: now, endsAt, expiresAt: endsAt, personal: meta.origin }
     await this.rows.apply([insert(sessionRows, keyOf(tenant, id), row)])
     return id
