@@ -36,7 +36,10 @@ export const verifyFiles = async (path: string, { checkpoints, keys }: Input): P
 
 const verify = async (path: string, options: { checkpoint: string; keys: string }): Promise<void> => {
   try {
-    const input = { checkpoints: checkpointsIn(await readFile(options.checkpoint, 'utf8')), keys: JSON.parse(await readFile(options.keys, 'utf8')) as JSONWebKeySet }
+    const input = {
+      checkpoints: checkpointsIn(await readFile(options.checkpoint, 'utf8')),
+      keys: JSON.parse(await readFile(options.keys, 'utf8')) as JSONWebKeySet,
+    }
     if (input.checkpoints.length === 0) throw new CheckpointInvalid('there is no checkpoint in the file')
     const verdict = await verifyFiles(path, input)
     const names = await Promise.all(input.keys.keys.map((key) => calculateJwkThumbprint(key)))
@@ -50,11 +53,13 @@ const verify = async (path: string, options: { checkpoint: string; keys: string 
 }
 
 export const auditCommand = (): Command =>
-  new Command('audit').description('The audit log').addCommand(
-    new Command('verify')
-      .description('Check an export of the audit log offline; exits with 1 when it is not what was signed, with 2 when a file cannot be read')
-      .argument('<export>', 'file from /api/v1/audit/export, or - for standard input')
-      .requiredOption('--checkpoint <file>', 'file with one or several checkpoints, from /api/v1/audit/checkpoints')
-      .requiredOption('--keys <jwks>', 'file with the key set, as published at /api/v1/audit/keys')
-      .action(verify),
-  )
+  new Command('audit')
+    .description('The audit log')
+    .addCommand(
+      new Command('verify')
+        .description('Check an export of the audit log offline; exits with 1 when it is not what was signed, with 2 when a file cannot be read')
+        .argument('<export>', 'file from /api/v1/audit/export, or - for standard input')
+        .requiredOption('--checkpoint <file>', 'file with one or several checkpoints, from /api/v1/audit/checkpoints')
+        .requiredOption('--keys <jwks>', 'file with the key set, as published at /api/v1/audit/keys')
+        .action(verify),
+    )

@@ -44,10 +44,23 @@ export const recordParam = z.coerce.number().int().min(0).max(999_999_999_999)
 export const rawRecord = z.object({ record: z.string().describe('Canonical JSON (RFC 8785) whose leaf hash is in the tree'), hash })
 
 const size = z.coerce.number().int().min(1).max(999_999_999_999)
-export const inclusionQuery = z.object({ record: recordParam.describe('Index of the record'), size: size.optional().describe('Size of the tree; the present one by default') })
-export const inclusionAnswer = z.object({ index: z.number().int(), size: z.number().int(), leaf: hash, root: hash, hashes: z.array(hash).describe('From the leaf upwards (RFC 9162 section 2.1.3)') })
+export const inclusionQuery = z.object({
+  record: recordParam.describe('Index of the record'),
+  size: size.optional().describe('Size of the tree; the present one by default'),
+})
+export const inclusionAnswer = z.object({
+  index: z.number().int(),
+  size: z.number().int(),
+  leaf: hash,
+  root: hash,
+  hashes: z.array(hash).describe('From the leaf upwards (RFC 9162 section 2.1.3)'),
+})
 export const consistencyQuery = z.object({ first: size, second: size })
-export const consistencyAnswer = z.object({ first: z.object({ size: z.number().int(), root: hash }), second: z.object({ size: z.number().int(), root: hash }), hashes: z.array(hash).describe('RFC 9162 section 2.1.4') })
+export const consistencyAnswer = z.object({
+  first: z.object({ size: z.number().int(), root: hash }),
+  second: z.object({ size: z.number().int(), root: hash }),
+  hashes: z.array(hash).describe('RFC 9162 section 2.1.4'),
+})
 
 export const checkpoint = z.object({
   size: z.number().int().describe('Records that the checkpoint covers'),
@@ -56,7 +69,9 @@ export const checkpoint = z.object({
   jws: z.string().describe('Compact JWS, ES256, type pavan-checkpoint+jwt, over tenant, size, root, last and iat'),
 })
 export const checkpointPage = pageOf(checkpoint)
-export const auditKeys = z.object({ keys: z.array(z.object({ kid: z.string(), kty: z.string(), crv: z.string(), x: z.string(), y: z.string(), alg: z.string(), use: z.string() })) })
+export const auditKeys = z.object({
+  keys: z.array(z.object({ kid: z.string(), kty: z.string(), crv: z.string(), x: z.string(), y: z.string(), alg: z.string(), use: z.string() })),
+})
 
 /** What a checkpoint signs. */
 export const checkpointClaims = z.object({

@@ -1,10 +1,14 @@
 /** The authorization API: requests and answers of `/api/v1/authorization`. Times are milliseconds since 1970. */
 import { z } from 'zod'
 import { accessRules } from '../access/access-rule.js'
+import { factsProblem } from '../access/facts.js'
+import { quickly } from '../http/quickly.js'
 import { pageOf, pageQuery } from '../http/paging.js'
 
 /** Names a resource, role or policy within the tenant; chosen once, never changed. */
-export const accessKey = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { error: 'must be 1 to 64 letters, digits, dots, hyphens and underscores, and begin with a letter or digit' })
+export const accessKey = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { error: 'must be 1 to 64 letters, digits, dots, hyphens and underscores, and begin with a letter or digit' })
 export const subjectId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, { error: 'is not the id of a user or client' })
 const organizationId = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, { error: 'is not the id of an organization' })
 /** `manage` stands for every action, as in CASL. */
@@ -18,8 +22,15 @@ const recorded = { createdAt: instant, version }
 const resourceFields = {
   name,
   /** Resource indicator (RFC 8707) of the API that serves it. */
-  indicator: z.url().max(512).refine((url) => !url.includes('#'), { error: 'must not have a fragment' }).optional(),
-  privileges: z.array(z.strictObject({ action, description: z.string().max(500).optional() })).max(100).default([]),
+  indicator: z
+    .url()
+    .max(512)
+    .refine((url) => !url.includes('#'), { error: 'must not have a fragment' })
+    .optional(),
+  privileges: z
+    .array(z.strictObject({ action, description: z.string().max(500).optional() }))
+    .max(100)
+    .default([]),
 }
 export const resourceBody = z.strictObject(resourceFields)
 export const resourceInput = z.strictObject({ key: accessKey, ...resourceFields })
@@ -29,12 +40,20 @@ export const resourcePage = pageOf(resourceAnswer)
 const roleFields = {
   name,
   description,
-  privileges: z.array(z.strictObject({ resource: accessKey, action })).max(500).default([]),
+  privileges: z
+    .array(z.strictObject({ resource: accessKey, action }))
+    .max(500)
+    .default([]),
   policies: z.array(accessKey).max(100).default([]),
 }
 export const roleBody = z.strictObject(roleFields)
 export const roleInput = z.strictObject({ key: accessKey, ...roleFields })
-export const roleAnswer = z.object({ key: z.string(), ...roleFields, builtIn: z.boolean().describe('Every tenant has it and it cannot be changed'), ...recorded })
+export const roleAnswer = z.object({
+  key: z.string(),
+  ...roleFields,
+  builtIn: z.boolean().describe('Every tenant has it and it cannot be changed'),
+  ...recorded,
+})
 export const rolePage = pageOf(roleAnswer)
 
 const policyFields = { name, description, rules: accessRules }
@@ -47,7 +66,9 @@ export const listQuery = pageQuery
 
 export const assignmentInput = z.strictObject({ subject: subjectId, role: accessKey, organization: organizationId.optional() })
 /** `subject~role`, with `~organization` where the role counts in one organization only. */
-export const assignmentId = z.string().regex(/^[A-Za-z0-9_-]{1,64}~[A-Za-z0-9][A-Za-z0-9._-]{0,63}(?:~[A-Za-z0-9_-]{1,64})?$/, { error: 'is not the id of an assignment' })
+export const assignmentId = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,64}~[A-Za-z0-9][A-Za-z0-9._-]{0,63}(?:~[A-Za-z0-9_-]{1,64})?$/, { error: 'is not the id of an assignment' })
 export const assignmentAnswer = z.object({
   id: z.string(),
   subject: z.string(),
@@ -56,12 +77,19 @@ export const assignmentAnswer = z.object({
   assignedAt: instant,
 })
 export const assignmentPage = pageOf(assignmentAnswer)
-export const assignmentQuery = pageQuery.extend({ subject: subjectId.optional(), role: accessKey.optional(), organization: organizationId.optional() }).refine(
-  (query) => [query.subject, query.role, query.organization].filter((one) => one !== undefined).length <= 1,
-  { error: 'name one of subject, role and organization' },
-)
+export const assignmentQuery = pageQuery
+  .extend({ subject: subjectId.optional(), role: accessKey.optional(), organization: organizationId.optional() })
+  .refine((query) => [query.subject, query.role, query.organization].filter((one) => one !== undefined).length <= 1, {
+    error: 'name one of subject, role and organization',
+  })
 
-const facts = z.record(z.string().max(100), z.unknown()).describe('What is known of the very thing, at most 500 values in 6 levels; `organization` is the organization that it belongs to')
+const facts = z
+  .record(z.string().max(100), z.unknown())
+  .superRefine((value, context) => {
+    const message = factsProblem(value)
+    if (message) context.addIssue({ code: 'custom', message })
+  })
+  .describe('What is known of the very thing, at most 500 values in 6 levels; `organization` is the organization that it belongs to')
 export const question = z.strictObject({
   subject: subjectId.describe('The user or machine client that wants to do something'),
   action,
@@ -78,7 +106,32 @@ export const verdict = z.object({
   rule: z.number().int().optional().describe('Index of the rule in its policy, or of the privilege in its role'),
   policyVersion,
 })
-export const questions = z.strictObject({ decisions: z.array(question).min(1).max(1000) })
+const questionKeys = new Set(['subject', 'action', 'resource', 'field', 'facts'])
+const subjectShape = /^[A-Za-z0-9_-]{1,64}$/
+const keyShape = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+
+const isQuestion = (value: unknown): boolean => {
+  if (typeof value !== 'object' || value === null) return false
+  const { subject, action, resource, field, facts } = value as Record<string, unknown>
+  for (const key in value) if (!questionKeys.has(key)) return false
+  return (
+    typeof subject === 'string' &&
+    subjectShape.test(subject) &&
+    typeof action === 'string' &&
+    keyShape.test(action) &&
+    typeof resource === 'string' &&
+    keyShape.test(resource) &&
+    (field === undefined || (typeof field === 'string' && field.length > 0 && field.length <= 100)) &&
+    (facts === undefined || factsProblem(facts) === undefined)
+  )
+}
+
+/** A thousand questions are looked at one by one; only where one looks odd the schema says what is wrong with it. */
+export const questions = quickly(
+  z.strictObject({ decisions: z.array(question).min(1).max(1000) }),
+  ({ decisions, ...rest }) =>
+    Object.keys(rest).length === 0 && Array.isArray(decisions) && decisions.length > 0 && decisions.length <= 1000 && decisions.every(isQuestion),
+)
 export const verdicts = z.object({
   verdicts: z.array(z.object({ allowed: z.boolean(), reason: z.string().optional() })).describe('In the order of the questions'),
   policyVersion,

@@ -6,7 +6,16 @@ import type { AccessRule } from '@pavan/contracts'
 import { keyOf } from '../views/changes.js'
 import type { RowChange, Rows } from '../views/rows.js'
 import type { Views } from '../views/views.js'
-import { accessGone, accessPolicies, accessRoles, accessSubjects, accessTenants, type AccessSubjectRow, type AccessTenantRow, type Grant } from './access.tables.js'
+import {
+  accessGone,
+  accessPolicies,
+  accessRoles,
+  accessSubjects,
+  accessTenants,
+  type AccessSubjectRow,
+  type AccessTenantRow,
+  type Grant,
+} from './access.tables.js'
 import { accessView } from './access.view.js'
 import { BoundedMap } from './bounded-map.js'
 import { builtInRoles, isBuiltInRole } from './built-in-roles.js'

@@ -1,4 +1,17 @@
-import { policyDeleted, policySet, resourceDefined, resourceDeleted, roleAssigned, roleDefined, roleDeleted, roleUnassigned, memberAdded, memberRemoved, organizationDeleted, tenantCreated } from '@pavan/contracts'
+import {
+  policyDeleted,
+  policySet,
+  resourceDefined,
+  resourceDeleted,
+  roleAssigned,
+  roleDefined,
+  roleDeleted,
+  roleUnassigned,
+  memberAdded,
+  memberRemoved,
+  organizationDeleted,
+  tenantCreated,
+} from '@pavan/contracts'
 import { SystemClock, type DomainEvent } from '@pavan/kernel'
 import { sqliteAdapters, type SqliteAdapters } from '@pavan/sqlite'
 import { createMongoAbility, subject as asSubject } from '@casl/ability'
@@ -46,7 +59,8 @@ class Fixture {
   }
 }
 
-const role = (key: string, privileges: { resource: string; action: string }[], policies: string[] = []) => roleDefined.of({ data: { key, name: key, privileges, policies } })
+const role = (key: string, privileges: { resource: string; action: string }[], policies: string[] = []) =>
+  roleDefined.of({ data: { key, name: key, privileges, policies } })
 const policy = (key: string, ...rules: unknown[]) => policySet.of({ data: { key, name: key, rules: rules as never } })
 
 let at: Fixture
@@ -64,27 +78,51 @@ describe('decisions', () => {
   test('a privilege allows its action on its resource only, and says which rule decided at which version', async () => {
     await at.happens('ten_1', 'clerk', role('clerk', [{ resource: 'orders', action: 'read' }]))
     await at.assign('ten_1', 'usr_1', 'clerk')
-    expect(await at.engine.decide({ tenant: 'ten_1', subject: 'usr_1', action: 'read', resource: 'orders' })).toEqual({ allowed: true, role: 'clerk', rule: 0, policyVersion: 'authorization:0:2' })
+    expect(await at.engine.decide({ tenant: 'ten_1', subject: 'usr_1', action: 'read', resource: 'orders' })).toEqual({
+      allowed: true,
+      role: 'clerk',
+      rule: 0,
+      policyVersion: 'authorization:0:2',
+    })
     expect(await at.allowed('ten_1', 'usr_1', 'delete', 'orders')).toBe(false)
     expect(await at.allowed('ten_1', 'usr_1', 'read', 'invoices')).toBe(false)
     expect(await at.allowed('ten_2', 'usr_1', 'read', 'orders')).toBe(false)
   })
 
   test('a deny rule wins over every allow rule, whichever role comes first', async () => {
-    await at.happens('ten_1', 'x', policy('no-shipped', { action: 'delete', subject: 'orders', inverted: true, conditions: { status: 'shipped' }, reason: 'It is on its way.' }))
+    await at.happens(
+      'ten_1',
+      'x',
+      policy('no-shipped', { action: 'delete', subject: 'orders', inverted: true, conditions: { status: 'shipped' }, reason: 'It is on its way.' }),
+    )
     await at.happens('ten_1', 'x', role('careful', [], ['no-shipped']), role('boss', [{ resource: 'orders', action: 'manage' }]))
-    for (const order of [['careful', 'boss'], ['boss', 'careful']]) {
+    for (const order of [
+      ['careful', 'boss'],
+      ['boss', 'careful'],
+    ]) {
       const subject = `usr_${order[0]}`
       for (const one of order) await at.assign('ten_1', subject, one)
       expect(await at.allowed('ten_1', subject, 'delete', 'orders', { status: 'open' })).toBe(true)
       expect(await at.engine.decide({ tenant: 'ten_1', subject, action: 'delete', resource: 'orders', facts: { status: 'shipped' } })).toMatchObject({
-        allowed: false, reason: 'It is on its way.', policy: 'no-shipped', role: 'careful', rule: 0,
+        allowed: false,
+        reason: 'It is on its way.',
+        policy: 'no-shipped',
+        role: 'careful',
+        rule: 0,
       })
     }
   })
 
   test('conditions speak of the asking subject', async () => {
-    await at.happens('ten_1', 'x', policy('own', { action: 'read', subject: 'orders', conditions: { owner: '${subject.id}' } }, { action: 'read', subject: 'reports', conditions: { organization: '${subject.organizations}' } }))
+    await at.happens(
+      'ten_1',
+      'x',
+      policy(
+        'own',
+        { action: 'read', subject: 'orders', conditions: { owner: '${subject.id}' } },
+        { action: 'read', subject: 'reports', conditions: { organization: '${subject.organizations}' } },
+      ),
+    )
     await at.happens('ten_1', 'x', role('customer', [], ['own']))
     await at.assign('ten_1', 'usr_1', 'customer')
     await at.assign('ten_1', 'usr_2', 'customer')
@@ -180,7 +218,16 @@ describe('built-in roles', () => {
 
 describe('guards', () => {
   test('a condition on something that the guard does not know never opens and always closes', async () => {
-    await at.happens('ten_1', 'x', policy('p', { action: 'read', subject: 'users', conditions: { status: { $ne: 'blocked' } } }, { action: 'delete', subject: 'users' }, { action: 'delete', subject: 'users', inverted: true, conditions: { vip: true } }))
+    await at.happens(
+      'ten_1',
+      'x',
+      policy(
+        'p',
+        { action: 'read', subject: 'users', conditions: { status: { $ne: 'blocked' } } },
+        { action: 'delete', subject: 'users' },
+        { action: 'delete', subject: 'users', inverted: true, conditions: { vip: true } },
+      ),
+    )
     await at.happens('ten_1', 'x', role('r', [], ['p']))
     await at.assign('ten_1', 'usr_1', 'r')
     const question = { tenant: 'ten_1', subject: 'usr_1', resource: 'users' }
@@ -192,11 +239,16 @@ describe('guards', () => {
 })
 
 test('the packed rules give the same verdicts in CASL as the engine', async () => {
-  await at.happens('ten_1', 'x', policy('p',
-    { action: ['read', 'update'], subject: 'orders', conditions: { owner: '${subject.id}' } },
-    { action: 'update', subject: 'orders', inverted: true, conditions: { status: { $in: ['shipped', 'paid'] } } },
-    { action: 'read', subject: 'people', fields: ['name'] },
-  ))
+  await at.happens(
+    'ten_1',
+    'x',
+    policy(
+      'p',
+      { action: ['read', 'update'], subject: 'orders', conditions: { owner: '${subject.id}' } },
+      { action: 'update', subject: 'orders', inverted: true, conditions: { status: { $in: ['shipped', 'paid'] } } },
+      { action: 'read', subject: 'people', fields: ['name'] },
+    ),
+  )
   await at.happens('ten_1', 'x', role('a', [{ resource: 'invoices', action: 'manage' }], ['p']), role('b', [{ resource: 'orders', action: 'update' }]))
   await at.assign('ten_1', 'usr_1', 'a')
   await at.assign('ten_1', 'usr_1', 'b')
@@ -210,7 +262,9 @@ test('the packed rules give the same verdicts in CASL as the engine', async () =
         for (const facts of [{}, { owner: 'usr_1' }, { owner: 'usr_1', status: 'paid' }, { status: 'open' }])
           for (const field of [undefined, 'name', 'salary']) {
             const here = await at.allowed('ten_1', subject, action, resource, facts, field)
-            expect([subject, action, resource, facts, field, ability.can(action as never, asSubject(resource, { ...facts }) as never, field as never)]).toEqual([subject, action, resource, facts, field, here])
+            expect([subject, action, resource, facts, field, ability.can(action as never, asSubject(resource, { ...facts }) as never, field as never)]).toEqual(
+              [subject, action, resource, facts, field, here],
+            )
             compared++
           }
   }
@@ -218,10 +272,33 @@ test('the packed rules give the same verdicts in CASL as the engine', async () =
 })
 
 test('an explanation lists the rules that were considered and the facts that they asked for', async () => {
-  await at.happens('ten_1', 'x', policy('p', { action: 'read', subject: 'orders', conditions: { owner: '${subject.id}', 'address.country': 'NL' } }, { action: 'read', subject: 'orders', inverted: true, conditions: { secret: true }, reason: 'Secret.' }))
+  await at.happens(
+    'ten_1',
+    'x',
+    policy(
+      'p',
+      { action: 'read', subject: 'orders', conditions: { owner: '${subject.id}', 'address.country': 'NL' } },
+      { action: 'read', subject: 'orders', inverted: true, conditions: { secret: true }, reason: 'Secret.' },
+    ),
+  )
   await at.happens('ten_1', 'x', role('r', [], ['p']))
   await at.assign('ten_1', 'usr_1', 'r')
-  const explanation = await at.engine.explain({ tenant: 'ten_1', subject: 'usr_1', action: 'read', resource: 'orders', facts: { owner: 'usr_1', address: { country: 'NL' }, unused: 1 } })
-  expect(explanation).toMatchObject({ allowed: true, policy: 'p', rule: 0, grants: [{ role: 'r' }], facts: { owner: 'usr_1', 'address.country': 'NL', secret: null } })
-  expect(explanation.considered.map(({ rule, effect, matched, because }) => [rule, effect, matched, because])).toEqual([[1, 'deny', false, 'conditions'], [0, 'allow', true, undefined]])
+  const explanation = await at.engine.explain({
+    tenant: 'ten_1',
+    subject: 'usr_1',
+    action: 'read',
+    resource: 'orders',
+    facts: { owner: 'usr_1', address: { country: 'NL' }, unused: 1 },
+  })
+  expect(explanation).toMatchObject({
+    allowed: true,
+    policy: 'p',
+    rule: 0,
+    grants: [{ role: 'r' }],
+    facts: { owner: 'usr_1', 'address.country': 'NL', secret: null },
+  })
+  expect(explanation.considered.map(({ rule, effect, matched, because }) => [rule, effect, matched, because])).toEqual([
+    [1, 'deny', false, 'conditions'],
+    [0, 'allow', true, undefined],
+  ])
 })

@@ -12,7 +12,7 @@ import type { Views } from '../views/views.js'
 import { AccessCache, type SubjectAccess } from './access-cache.js'
 import { tenantsAreTheOperators } from './built-in-roles.js'
 import { sourceOf, type CompiledRule, type SourcedRule } from './compiled-role.js'
-import { noFacts, type Facts } from './facts.js'
+import { noFacts, type Facts } from '@pavan/contracts/access/facts.js'
 import { judge, explain, type Question, type Verdict, type Explanation } from './judge.js'
 
 export type { Explanation, Question, Verdict }
@@ -96,7 +96,14 @@ export class AccessEngine {
 const judgeLoaded = (loaded: ReadonlyMap<string, SubjectAccess>, question: Question): Verdict => judge(loaded.get(question.subject) as SubjectAccess, question)
 
 const bare = ({ action, subject, fields, conditions, inverted, reason }: SourcedRule | typeof tenantsAreTheOperators): RawRuleOf<MongoAbility> =>
-  ({ action, subject, ...(fields ? { fields } : {}), ...(conditions ? { conditions } : {}), ...(inverted ? { inverted } : {}), ...(reason ? { reason } : {}) }) as RawRuleOf<MongoAbility>
+  ({
+    action,
+    subject,
+    ...(fields ? { fields } : {}),
+    ...(conditions ? { conditions } : {}),
+    ...(inverted ? { inverted } : {}),
+    ...(reason ? { reason } : {}),
+  }) as RawRuleOf<MongoAbility>
 
 /** Whether every field that the rule's conditions speak of is among the facts. */
 const knows = (rule: CompiledRule, facts: Facts): boolean => {

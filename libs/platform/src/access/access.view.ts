@@ -1,6 +1,16 @@
 import {
-  memberAdded, memberRemoved, organizationDeleted, policyDeleted, policySet, resourceDefined, resourceDeleted, roleAssigned, roleDefined, roleDeleted,
-  roleUnassigned, tenantCreated,
+  memberAdded,
+  memberRemoved,
+  organizationDeleted,
+  policyDeleted,
+  policySet,
+  resourceDefined,
+  resourceDeleted,
+  roleAssigned,
+  roleDefined,
+  roleDeleted,
+  roleUnassigned,
+  tenantCreated,
 } from '@pavan/contracts'
 import type { RecordedEvent } from '@pavan/kernel'
 import { positionToken } from '../events/position-token.js'
@@ -18,7 +28,12 @@ const versioned = async (event: RecordedEvent<any>, current: Current, changes: C
   return [...changes, put(accessTenants, tenant, { tenant, main: before?.main ?? false, position: positionToken(event.context, event.position) })]
 }
 
-const changeSubject = async (event: RecordedEvent<any>, current: Current, subject: string, change: (row: AccessSubjectRow) => AccessSubjectRow): Promise<Changes[number]> => {
+const changeSubject = async (
+  event: RecordedEvent<any>,
+  current: Current,
+  subject: string,
+  change: (row: AccessSubjectRow) => AccessSubjectRow,
+): Promise<Changes[number]> => {
   const { tenant } = event.stream
   const key = keyOf(tenant, subject)
   const next = change((await current.get(accessSubjects, key)) ?? { tenant, subject, grants: [], organizations: [] })
@@ -52,7 +67,9 @@ export const accessView = defineView({
     on(roleAssigned, async (event, current: Current) => {
       const { assignee, role, organization } = event.data
       const grant: Grant = organization === undefined ? { role } : { role, organization }
-      const change = await changeSubject(event, current, assignee, (row) => (row.grants.some((one) => same(one, grant)) ? row : { ...row, grants: [...row.grants, grant] }))
+      const change = await changeSubject(event, current, assignee, (row) =>
+        row.grants.some((one) => same(one, grant)) ? row : { ...row, grants: [...row.grants, grant] },
+      )
       return versioned(event, current, [change])
     }),
     on(roleUnassigned, async (event, current: Current) => {

@@ -4,8 +4,16 @@ import type { AccessRule } from '@pavan/contracts'
 export const builtInRoles: Readonly<Record<string, { readonly name: string; readonly description: string; readonly rules: readonly AccessRule[] }>> = {
   administrator: { name: 'Administrator', description: 'Manages everything of the tenant.', rules: [{ action: 'manage', subject: 'all' }] },
   viewer: { name: 'Viewer', description: 'Reads everything of the tenant and changes nothing.', rules: [{ action: 'read', subject: 'all' }] },
-  'resource-server': { name: 'Resource server', description: 'Asks for decisions about the subjects of the tenant.', rules: [{ action: 'read', subject: 'decisions' }] },
-  operator: { name: 'Operator', description: 'Creates and manages tenants. Counts in the first tenant only.', rules: [{ action: 'manage', subject: 'tenants' }] },
+  'resource-server': {
+    name: 'Resource server',
+    description: 'Asks for decisions about the subjects of the tenant.',
+    rules: [{ action: 'read', subject: 'decisions' }],
+  },
+  operator: {
+    name: 'Operator',
+    description: 'Creates and manages tenants. Counts in the first tenant only.',
+    rules: [{ action: 'manage', subject: 'tenants' }],
+  },
 }
 
 export const isBuiltInRole = (key: string): boolean => Object.hasOwn(builtInRoles, key)
@@ -14,4 +22,4 @@ export const isBuiltInRole = (key: string): boolean => Object.hasOwn(builtInRole
 export const firstTenantSlug = 'main'
 
 /** Comes last in the rules of everybody who is not an operator: no role and no policy of a tenant reaches other tenants. */
-export const tenantsAreTheOperators: AccessRule = { action: 'manage', subject: 'tenants', inverted: true, reason: 'Tenants are the operator\'s.' }
+export const tenantsAreTheOperators: AccessRule = { action: 'manage', subject: 'tenants', inverted: true, reason: "Tenants are the operator's." }

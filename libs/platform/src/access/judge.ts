@@ -4,7 +4,7 @@ import type { SubjectAccess } from './access-cache.js'
 import type { Grant } from './access.tables.js'
 import { tenantsAreTheOperators } from './built-in-roles.js'
 import { sourceOf, type CompiledRule } from './compiled-role.js'
-import { noFacts, type Facts } from './facts.js'
+import { noFacts, type Facts } from '@pavan/contracts/access/facts.js'
 
 export interface Question {
   /** Id of the user or machine client that wants to do something. */

@@ -37,7 +37,13 @@ const anything = (category: string): Decider<readonly DomainEvent[], DomainEvent
 
 const actor: EventMeta = { actor: { type: 'system', id: 'spec' } }
 
-export const user = (tenant: string, id: string): CallerIdentity => ({ tenant, subject: { type: 'user', id }, client: 'cli_console', session: 'ses_1', scopes: [] })
+export const user = (tenant: string, id: string): CallerIdentity => ({
+  tenant,
+  subject: { type: 'user', id },
+  client: 'cli_console',
+  session: 'ses_1',
+  scopes: [],
+})
 
 export class ServiceUnderTest {
   readonly #others = new Map<string, Promise<ServiceCore>>()
@@ -92,15 +98,30 @@ export class ServiceUnderTest {
     })
     const text = await response.text()
     const isJson = /json/.test(response.headers.get('content-type') ?? '') && !/ndjson/.test(response.headers.get('content-type') ?? '')
-    return { status: response.status, headers: response.headers, position: response.headers.get('pavan-position') ?? '', body: (isJson && text ? JSON.parse(text) : text) as T }
+    return {
+      status: response.status,
+      headers: response.headers,
+      position: response.headers.get('pavan-position') ?? '',
+      body: (isJson && text ? JSON.parse(text) : text) as T,
+    }
   }
 
   /** Appends events as their own service and answers their position. */
-  async append(service: string, stream: StreamId, events: readonly DomainEvent[], options: { readonly meta?: EventMeta; readonly subject?: string } = {}): Promise<string> {
+  async append(
+    service: string,
+    stream: StreamId,
+    events: readonly DomainEvent[],
+    options: { readonly meta?: EventMeta; readonly subject?: string } = {},
+  ): Promise<string> {
     const core = await this.#other(service)
     const types = [...new Set(events.map((event) => eventCatalogue.get(event.type) as AnyEventType))]
     const aggregate = core.aggregates.of(anything(stream.category), { events: types })
-    const context = { tenant: stream.tenant, id: stream.id, meta: options.meta ?? actor, ...(options.subject === undefined ? {} : { subject: options.subject }) }
+    const context = {
+      tenant: stream.tenant,
+      id: stream.id,
+      meta: options.meta ?? actor,
+      ...(options.subject === undefined ? {} : { subject: options.subject }),
+    }
     return orThrow(await aggregate.handle(context, events)).position
   }
 

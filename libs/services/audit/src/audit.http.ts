@@ -1,7 +1,18 @@
 /** The audit log of the own tenant: search, checkpoints, proofs, export. */
 import { Controller, Get, Headers, HttpCode, Inject, Param, Post, Query, StreamableFile } from '@nestjs/common'
 import {
-  auditKeys, auditPage, auditQuery, auditRecord, checkpoint, checkpointPage, consistencyAnswer, consistencyQuery, inclusionAnswer, inclusionQuery, rawRecord, recordParam,
+  auditKeys,
+  auditPage,
+  auditQuery,
+  auditRecord,
+  checkpoint,
+  checkpointPage,
+  consistencyAnswer,
+  consistencyQuery,
+  inclusionAnswer,
+  inclusionQuery,
+  rawRecord,
+  recordParam,
 } from '@pavan/contracts/audit/audit.contract.js'
 import { pageQuery } from '@pavan/contracts'
 import { RefusalError } from '@pavan/kernel'
@@ -19,10 +30,24 @@ import { AuditWriter } from './log/audit-writer.js'
 
 const hash = 'n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg='
 const example = {
-  index: 41, event: 'evt_01j9z3f8k2m4n6p8q0r2s4t6v8', type: 'sign-in.failed', context: 'identity', stream: 'sign-in/evt_01j9z3f8k2m4n6p8q0r2s4t6v8', position: 'identity:0:97',
-  at: 1_790_000_000_000, actor: { type: 'anonymous', id: 'anonymous' }, subject: 'usr_01j9z3f8k2m4n6p8q0r2s4t6v8', client: 'cli_01j9z3f8k2m4n6p8q0r2s4t6v8', address: '203.0.113.7',
-  device: 'Mozilla/5.0', requestId: 'req_01j9z3f8k2m4n6p8q0r2s4t6v8', traceId: '4bf92f3577b34da6a3ce929d0e0e4736', outcome: 'failure' as const,
-  data: { method: 'password', reason: 'wrong-password' }, hash, previous: hash,
+  index: 41,
+  event: 'evt_01j9z3f8k2m4n6p8q0r2s4t6v8',
+  type: 'sign-in.failed',
+  context: 'identity',
+  stream: 'sign-in/evt_01j9z3f8k2m4n6p8q0r2s4t6v8',
+  position: 'identity:0:97',
+  at: 1_790_000_000_000,
+  actor: { type: 'anonymous', id: 'anonymous' },
+  subject: 'usr_01j9z3f8k2m4n6p8q0r2s4t6v8',
+  client: 'cli_01j9z3f8k2m4n6p8q0r2s4t6v8',
+  address: '203.0.113.7',
+  device: 'Mozilla/5.0',
+  requestId: 'req_01j9z3f8k2m4n6p8q0r2s4t6v8',
+  traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+  outcome: 'failure' as const,
+  data: { method: 'password', reason: 'wrong-password' },
+  hash,
+  previous: hash,
 }
 const signed = { size: 42, root: hash, at: 1_790_000_000_000, jws: 'eyJhbGciOiJFUzI1NiIsInR5cCI6InBhdmFuLWNoZWNrcG9pbnQrand0In0.eyJzaXplIjo0Mn0.c2lnbmF0dXJl' }
 
@@ -38,8 +63,16 @@ export class AuditController {
 
   @Get('records')
   @Requires('read', 'audit')
-  @Answers(200, auditPage, { summary: 'Search the audit log', description: 'Newest first. A page may hold fewer records than asked for and still have a next one.', example: { items: [example] } })
-  async search(@Caller() { tenant }: CallerIdentity, @Query({ schema: auditQuery }) query: z.output<typeof auditQuery>, @Headers('pavan-wait-for') position?: string) {
+  @Answers(200, auditPage, {
+    summary: 'Search the audit log',
+    description: 'Newest first. A page may hold fewer records than asked for and still have a next one.',
+    example: { items: [example] },
+  })
+  async search(
+    @Caller() { tenant }: CallerIdentity,
+    @Query({ schema: auditQuery }) query: z.output<typeof auditQuery>,
+    @Headers('pavan-wait-for') position?: string,
+  ) {
     await this.writer.waitFor(position)
     return this.reader.search(tenant, query)
   }
@@ -69,7 +102,11 @@ export class AuditController {
 
   @Post('checkpoints')
   @Requires('read', 'audit')
-  @Answers(200, checkpoint, { summary: 'Sign a checkpoint of the log as it is now', description: 'The same one again while the log has not grown.', example: signed })
+  @Answers(200, checkpoint, {
+    summary: 'Sign a checkpoint of the log as it is now',
+    description: 'The same one again while the log has not grown.',
+    example: signed,
+  })
   @Refuses('audit.checkpoint.not-found')
   async sign(@Caller() { tenant }: CallerIdentity, @Headers('pavan-wait-for') position?: string) {
     await this.writer.waitFor(position)
@@ -80,7 +117,23 @@ export class AuditController {
 
   @Get('keys')
   @SignedIn()
-  @Answers(200, auditKeys, { summary: 'Read the public keys of checkpoints', description: 'A JWK set (RFC 7517). Keep it apart from the log.', example: { keys: [{ kid: 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs', kty: 'EC', crv: 'P-256', x: 'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU', y: 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0', alg: 'ES256', use: 'sig' }] } })
+  @Answers(200, auditKeys, {
+    summary: 'Read the public keys of checkpoints',
+    description: 'A JWK set (RFC 7517). Keep it apart from the log.',
+    example: {
+      keys: [
+        {
+          kid: 'NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs',
+          kty: 'EC',
+          crv: 'P-256',
+          x: 'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
+          y: 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0',
+          alg: 'ES256',
+          use: 'sig',
+        },
+      ],
+    },
+  })
   async keys() {
     return { keys: await this.key.public() }
   }
@@ -95,7 +148,10 @@ export class AuditController {
 
   @Get('proofs/consistency')
   @Requires('read', 'audit')
-  @Answers(200, consistencyAnswer, { summary: 'Prove that the log only grew', example: { first: { size: 1, root: hash }, second: { size: 2, root: hash }, hashes: [hash] } })
+  @Answers(200, consistencyAnswer, {
+    summary: 'Prove that the log only grew',
+    example: { first: { size: 1, root: hash }, second: { size: 2, root: hash }, hashes: [hash] },
+  })
   @Refuses('audit.proof.impossible')
   consistency(@Caller() { tenant }: CallerIdentity, @Query({ schema: consistencyQuery }) query: z.output<typeof consistencyQuery>) {
     return this.tree.consistency(tenant, query.first, query.second)
@@ -104,7 +160,10 @@ export class AuditController {
   @Get('export')
   @Requires('read', 'audit')
   @HttpCode(200)
-  @Answers(200, undefined, { summary: 'Export the log', description: 'Newline-delimited JSON for the offline verifier: a header, then one line for each record.' })
+  @Answers(200, undefined, {
+    summary: 'Export the log',
+    description: 'Newline-delimited JSON for the offline verifier: a header, then one line for each record.',
+  })
   async export(@Caller() { tenant }: CallerIdentity, @Headers('pavan-wait-for') position?: string) {
     await this.writer.waitFor(position)
     return new StreamableFile(Readable.from(this.reader.export(tenant)), { type: 'application/x-ndjson' })

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+// oxlint-disable-next-line no-restricted-imports -- whoever tampers has the file, not the ports
 import { DatabaseSync } from 'node:sqlite'
 import { roleAssigned, sessionStarted, signInFailed, tenantCreated, userRegistered } from '@pavan/contracts'
 import { SystemClock, type EventMeta } from '@pavan/kernel'
@@ -18,7 +19,14 @@ const api = '/api/v1/audit'
 const tenant = 'ten_1'
 const admin = user(tenant, 'usr_admin')
 const origin = { address: '203.0.113.7', device: 'Chrome' }
-const meta: EventMeta = { actor: { type: 'user', id: 'usr_admin' }, client: 'cli_console', reason: 'TICKET-7', requestId: 'req_12345678', traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', origin }
+const meta: EventMeta = {
+  actor: { type: 'user', id: 'usr_admin' },
+  client: 'cli_console',
+  reason: 'TICKET-7',
+  requestId: 'req_12345678',
+  traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+  origin,
+}
 
 const buffer = (text: string) => Buffer.from(text, 'base64')
 
@@ -31,7 +39,12 @@ const start = async (folder = ':memory:'): Promise<ServiceUnderTest> => {
 }
 const startWithAdministrators = async (folder?: string): Promise<ServiceUnderTest> => {
   const system = await start(folder)
-  for (const one of [tenant, 'ten_2']) await system.tell('authorization', { tenant: one, category: 'administrators', id: 'administrator' }, roleAssigned.of({ data: { assignee: 'usr_admin', role: 'administrator' } }))
+  for (const one of [tenant, 'ten_2'])
+    await system.tell(
+      'authorization',
+      { tenant: one, category: 'administrators', id: 'administrator' },
+      roleAssigned.of({ data: { assignee: 'usr_admin', role: 'administrator' } }),
+    )
   return system
 }
 afterEach(async () => {
@@ -39,7 +52,12 @@ afterEach(async () => {
 })
 
 const fail = (system: ServiceUnderTest, id: string, of = tenant) =>
-  system.append('identity', { tenant: of, category: 'sign-in', id }, [signInFailed.of({ data: { method: 'password', reason: 'wrong-password', user: 'usr_eve' } })], { meta, subject: 'usr_eve' })
+  system.append(
+    'identity',
+    { tenant: of, category: 'sign-in', id },
+    [signInFailed.of({ data: { method: 'password', reason: 'wrong-password', user: 'usr_eve' } })],
+    { meta, subject: 'usr_eve' },
+  )
 const many = async (system: ServiceUnderTest, count: number): Promise<string> => {
   const positions = await Promise.all(Array.from({ length: count }, (_, i) => fail(system, `f${i}`)))
   return positions.toSorted((a, b) => Number(a.split(':')[2]) - Number(b.split(':')[2])).at(-1) as string
@@ -56,11 +74,28 @@ describe('the audit log', () => {
   test('has one record for every event, with who, whence, why and how it ended', async () => {
     const system = await startWithAdministrators()
     const position = await fail(system, 'f1')
-    await system.append('identity', { tenant, category: 'user', id: 'usr_new' }, [userRegistered.of({ data: { method: 'password' }, personal: { email: 'ada@example.org' }, secret: { passwordHash: 'h' } })], { meta, subject: 'usr_new' })
+    await system.append(
+      'identity',
+      { tenant, category: 'user', id: 'usr_new' },
+      [userRegistered.of({ data: { method: 'password' }, personal: { email: 'ada@example.org' }, secret: { passwordHash: 'h' } })],
+      { meta, subject: 'usr_new' },
+    )
     const { body, status } = await system.call('GET', `${api}/records?type=sign-in.failed`, { as: admin, headers: { 'pavan-wait-for': position } })
     expect(status).toBe(200)
     expect(body.items).toMatchObject([
-      { index: 1, type: 'sign-in.failed', actor: { type: 'user', id: 'usr_admin' }, subject: 'usr_eve', client: 'cli_console', reason: 'TICKET-7', requestId: 'req_12345678', traceId: '4bf92f3577b34da6a3ce929d0e0e4736', outcome: 'failure', ...origin, data: { method: 'password', reason: 'wrong-password' } },
+      {
+        index: 1,
+        type: 'sign-in.failed',
+        actor: { type: 'user', id: 'usr_admin' },
+        subject: 'usr_eve',
+        client: 'cli_console',
+        reason: 'TICKET-7',
+        requestId: 'req_12345678',
+        traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+        outcome: 'failure',
+        ...origin,
+        data: { method: 'password', reason: 'wrong-password' },
+      },
     ])
     await until(async () => (await exported(system)).length === 4)
     const text = (await exported(system)).join('\n')
@@ -70,12 +105,20 @@ describe('the audit log', () => {
   test('is searched by filters, a page at a time, in both directions', async () => {
     const system = await startWithAdministrators()
     await many(system, 25)
-    const position = await system.append('identity', { tenant, category: 'session', id: 'ses_1' }, [sessionStarted.of({ data: { user: 'usr_bob', method: 'password', expiresAt: 1 } })], { meta })
+    const position = await system.append(
+      'identity',
+      { tenant, category: 'session', id: 'ses_1' },
+      [sessionStarted.of({ data: { user: 'usr_bob', method: 'password', expiresAt: 1 } })],
+      { meta },
+    )
     const wait = { 'pavan-wait-for': position }
     const seen: number[] = []
     let cursor = ''
     do {
-      const { body } = await system.call('GET', `${api}/records?subject=usr_eve&outcome=failure&limit=10${cursor && `&cursor=${encodeURIComponent(cursor)}`}`, { as: admin, headers: wait })
+      const { body } = await system.call('GET', `${api}/records?subject=usr_eve&outcome=failure&limit=10${cursor && `&cursor=${encodeURIComponent(cursor)}`}`, {
+        as: admin,
+        headers: wait,
+      })
       seen.push(...body.items.map((item: { index: number }) => item.index))
       cursor = body.next ?? ''
     } while (cursor)
@@ -95,7 +138,9 @@ describe('the audit log', () => {
     const wait = { 'pavan-wait-for': position }
     expect((await system.call('GET', `${api}/records`, { as: user(tenant, 'usr_nobody') })).status).toBe(403)
     expect((await system.call('GET', `${api}/records`)).status).toBe(401)
-    expect((await system.call('GET', `${api}/records`, { as: admin, headers: wait })).body.items.map((item: { type: string }) => item.type)).toEqual(['role.assigned'])
+    expect((await system.call('GET', `${api}/records`, { as: admin, headers: wait })).body.items.map((item: { type: string }) => item.type)).toEqual([
+      'role.assigned',
+    ])
     expect((await system.call('GET', `${api}/records`, { as: user('ten_2', 'usr_admin') })).body.items).toHaveLength(2)
   })
 
@@ -118,9 +163,27 @@ describe('the audit log', () => {
     const other = new AuditWriter(system.core.rows, system.core.log)
     const writer = system.host.get(AuditWriter)
     const made = (context: string, from: number, count: number) =>
-      Array.from({ length: count }, (_, i) => ({ id: `evt_${context}_${from + i}`, type: 'mail.sent', schema: 1, context, stream: { tenant, category: 'mail', id: `m${from + i}` }, version: 1, position: { p: 0, seq: from + i }, at: 1, data: {}, meta: { actor: { type: 'system', id: 'spec' } } }) as StoredEvent)
+      Array.from(
+        { length: count },
+        (_, i) =>
+          ({
+            id: `evt_${context}_${from + i}`,
+            type: 'mail.sent',
+            schema: 1,
+            context,
+            stream: { tenant, category: 'mail', id: `m${from + i}` },
+            version: 1,
+            position: { p: 0, seq: from + i },
+            at: 1,
+            data: {},
+            meta: { actor: { type: 'system', id: 'spec' } },
+          }) as StoredEvent,
+      )
     for (let round = 0; round < 5; round++) {
-      await Promise.all([writer.handle({ context: 'profiles', p: 0, events: made('profiles', round * 20 + 1, 20) }), other.handle({ context: 'analytics', p: 0, events: made('analytics', round * 20 + 1, 20) })])
+      await Promise.all([
+        writer.handle({ context: 'profiles', p: 0, events: made('profiles', round * 20 + 1, 20) }),
+        other.handle({ context: 'analytics', p: 0, events: made('analytics', round * 20 + 1, 20) }),
+      ])
     }
     const lines = await exported(system)
     expect(lines).toHaveLength(202)
@@ -137,7 +200,11 @@ describe('proofs', () => {
       await first.close()
       open.pop()
       const system = await start(folder)
-      const position = await system.append('identity', { tenant, category: 'user', id: 'usr_1' }, Array.from({ length: 500 }, () => sessionStarted.of({ data: { user: 'usr_1', method: 'password', expiresAt: 1 } })))
+      const position = await system.append(
+        'identity',
+        { tenant, category: 'user', id: 'usr_1' },
+        Array.from({ length: 500 }, () => sessionStarted.of({ data: { user: 'usr_1', method: 'password', expiresAt: 1 } })),
+      )
       const late = await signedNow(system, position)
       expect([early.size, late.size]).toEqual([301, 801])
       for (const index of [0, 1, 255, 256, 300, 511, 512, 800]) {
@@ -145,7 +212,9 @@ describe('proofs', () => {
         expect(verifyInclusion(body.hashes.map(buffer), { leaf: buffer(body.leaf), index, size: late.size, root: buffer(late.root) })).toBe(true)
       }
       const { body } = await system.call('GET', `${api}/proofs/consistency?first=${early.size}&second=${late.size}`, { as: admin })
-      expect(verifyConsistency(body.hashes.map(buffer), { size: early.size, root: buffer(early.root) }, { size: late.size, root: buffer(late.root) })).toBe(true)
+      expect(verifyConsistency(body.hashes.map(buffer), { size: early.size, root: buffer(early.root) }, { size: late.size, root: buffer(late.root) })).toBe(
+        true,
+      )
       expect((await system.call('GET', `${api}/proofs/inclusion?record=801`, { as: admin })).body).toMatchObject({ code: 'audit.proof.impossible' })
       expect((await system.call('GET', `${api}/proofs/consistency?first=9&second=8`, { as: admin })).status).toBe(409)
       expect(await verifyExport(await exported(system), [late, early])).toEqual({ ok: true, records: 801, covered: 801, checkpoints: 2 })
@@ -196,7 +265,8 @@ describe('tampering in the stored file is named', () => {
   const table = '"t_audit-records_v1"'
   const key = (index: number) => `${tenant}/${String(index).padStart(12, '0')}`
   const read = (db: DatabaseSync, index: number) => JSON.parse((db.prepare(`SELECT row FROM ${table} WHERE key = ?`).get(key(index)) as { row: string }).row)
-  const write = (db: DatabaseSync, index: number, row: object) => expect(db.prepare(`UPDATE ${table} SET row = ? WHERE key = ?`).run(JSON.stringify(row), key(index)).changes).toBe(1)
+  const write = (db: DatabaseSync, index: number, row: object) =>
+    expect(db.prepare(`UPDATE ${table} SET row = ? WHERE key = ?`).run(JSON.stringify(row), key(index)).changes).toBe(1)
   const changed = (row: { record: string }) => ({ ...row, record: row.record.replace('usr_eve', 'usr_bob') })
 
   test('a changed record', async () => expect(await tampered((db) => write(db, 4, changed(read(db, 4))))).toMatchObject({ ok: false, position: 4 }))
@@ -208,7 +278,8 @@ describe('tampering in the stored file is named', () => {
     })
     expect(verdict).toMatchObject({ ok: false, position: 4 })
   })
-  test('a dropped record', async () => expect(await tampered((db) => db.exec(`DELETE FROM ${table} WHERE key = '${key(5)}'`))).toMatchObject({ ok: false, position: 5 }))
+  test('a dropped record', async () =>
+    expect(await tampered((db) => db.exec(`DELETE FROM ${table} WHERE key = '${key(5)}'`))).toMatchObject({ ok: false, position: 5 }))
   test('two swapped records', async () => {
     const verdict = await tampered((db) => {
       const [a, b] = [read(db, 6), read(db, 8)]
@@ -217,7 +288,8 @@ describe('tampering in the stored file is named', () => {
     })
     expect(verdict).toMatchObject({ ok: false, position: 6 })
   })
-  test('a truncated log', async () => expect(await tampered((db) => db.exec(`DELETE FROM ${table} WHERE key >= '${key(9)}' AND key < '${tenant}0'`))).toMatchObject({ ok: false, position: 9 }))
+  test('a truncated log', async () =>
+    expect(await tampered((db) => db.exec(`DELETE FROM ${table} WHERE key >= '${key(9)}' AND key < '${tenant}0'`))).toMatchObject({ ok: false, position: 9 }))
   test('a log truncated together with its head', async () => {
     const verdict = await tampered((db) => {
       db.exec(`DELETE FROM ${table} WHERE key >= '${key(9)}' AND key < '${tenant}0'`)
@@ -251,7 +323,9 @@ test('a checkpoint that somebody else signed is not believed', async () => {
 
 test('a tenant that has just been made has a log of its own', async () => {
   const system = await startWithAdministrators()
-  const position = await system.append('admin', { tenant: 'ten_9', category: 'tenant', id: 'ten_9' }, [tenantCreated.of({ data: { slug: 'nine', name: 'Nine' } })])
+  const position = await system.append('admin', { tenant: 'ten_9', category: 'tenant', id: 'ten_9' }, [
+    tenantCreated.of({ data: { slug: 'nine', name: 'Nine' } }),
+  ])
   await system.host.get(AuditWriter).waitFor(position)
   expect((await system.call('GET', `${api}/checkpoints`, { as: admin })).body.items).toEqual([])
 })

@@ -23,7 +23,11 @@ const tenantWithAdministrator = async (slug = `t${++serial}`): Promise<{ tenant:
 }
 
 const register = (tenant: string, id: string, roles: string[] = []) =>
-  system.tell('identity', { tenant, category: 'user', id }, userRegistered.of({ data: { method: 'set-up', roles }, personal: { email: `${id}@example.org` }, secret: {} }))
+  system.tell(
+    'identity',
+    { tenant, category: 'user', id },
+    userRegistered.of({ data: { method: 'set-up', roles }, personal: { email: `${id}@example.org` }, secret: {} }),
+  )
 
 const decide = (as: CallerIdentity, subject: string, action: string, resource: string, facts?: object, headers?: Record<string, string>) =>
   system.call('POST', `${api}/decisions`, { as, body: { subject, action, resource, facts }, headers })
@@ -40,11 +44,19 @@ describe('definitions', () => {
     const created = await system.call('POST', `${api}/resources`, { as: admin, body: { key: 'orders', name: 'Orders', privileges: [{ action: 'read' }] } })
     expect(created).toMatchObject({ status: 201, body: { key: 'orders', name: 'Orders', privileges: [{ action: 'read' }], version: 1 } })
     expect(created.headers.get('etag')).toBe('"1"')
-    expect((await system.call('POST', `${api}/resources`, { as: admin, body: { key: 'orders', name: 'Orders', privileges: [{ action: 'read' }] } })).status).toBe(201)
-    expect(await system.call('POST', `${api}/resources`, { as: admin, body: { key: 'orders', name: 'Other' } })).toMatchObject({ status: 409, body: { code: 'authorization.resource.exists' } })
+    expect(
+      (await system.call('POST', `${api}/resources`, { as: admin, body: { key: 'orders', name: 'Orders', privileges: [{ action: 'read' }] } })).status,
+    ).toBe(201)
+    expect(await system.call('POST', `${api}/resources`, { as: admin, body: { key: 'orders', name: 'Other' } })).toMatchObject({
+      status: 409,
+      body: { code: 'authorization.resource.exists' },
+    })
     const replaced = await system.call('PUT', `${api}/resources/orders`, { as: admin, body: { name: 'Orders 2' }, headers: { 'if-match': '"1"' } })
     expect(replaced).toMatchObject({ status: 200, body: { name: 'Orders 2', version: 2 } })
-    expect(await system.call('PUT', `${api}/resources/orders`, { as: admin, body: { name: 'Orders 3' }, headers: { 'if-match': '"1"' } })).toMatchObject({ status: 412, body: { code: 'request.version.conflict' } })
+    expect(await system.call('PUT', `${api}/resources/orders`, { as: admin, body: { name: 'Orders 3' }, headers: { 'if-match': '"1"' } })).toMatchObject({
+      status: 412,
+      body: { code: 'request.version.conflict' },
+    })
     const listed = await system.call('GET', `${api}/resources`, { as: admin, headers: { 'pavan-wait-for': replaced.position } })
     expect(listed.body.items).toMatchObject([{ key: 'orders', name: 'Orders 2', version: 2 }])
     expect((await system.call('GET', `${api}/resources`, { as: stranger })).body.items).toEqual([])
@@ -56,8 +68,14 @@ describe('definitions', () => {
 
   test('of roles name policies that exist, and leave the built-in roles alone', async () => {
     const { admin } = await tenantWithAdministrator()
-    expect(await system.call('POST', `${api}/roles`, { as: admin, body: { key: 'clerk', name: 'Clerk', policies: ['nope'] } })).toMatchObject({ status: 409, body: { code: 'authorization.policy.unknown' } })
-    expect(await system.call('PUT', `${api}/roles/administrator`, { as: admin, body: { name: 'Mine' } })).toMatchObject({ status: 409, body: { code: 'authorization.role.built-in' } })
+    expect(await system.call('POST', `${api}/roles`, { as: admin, body: { key: 'clerk', name: 'Clerk', policies: ['nope'] } })).toMatchObject({
+      status: 409,
+      body: { code: 'authorization.policy.unknown' },
+    })
+    expect(await system.call('PUT', `${api}/roles/administrator`, { as: admin, body: { name: 'Mine' } })).toMatchObject({
+      status: 409,
+      body: { code: 'authorization.role.built-in' },
+    })
     const { body } = await system.call('GET', `${api}/roles`, { as: admin })
     expect(body.items.map((role: { key: string }) => role.key)).toEqual(['administrator', 'viewer', 'resource-server', 'operator'])
   })
@@ -88,7 +106,17 @@ describe('definitions', () => {
 describe('assignments and decisions', () => {
   test('a change answers a position, and a decision that waits for it sees the change', async () => {
     const { admin } = await tenantWithAdministrator()
-    await system.call('POST', `${api}/policies`, { as: admin, body: { key: 'own', name: 'Own', rules: [{ action: 'read', subject: 'orders', conditions: { owner: '${subject.id}' } }, { action: 'read', subject: 'orders', inverted: true, conditions: { secret: true }, reason: 'Secret.' }] } })
+    await system.call('POST', `${api}/policies`, {
+      as: admin,
+      body: {
+        key: 'own',
+        name: 'Own',
+        rules: [
+          { action: 'read', subject: 'orders', conditions: { owner: '${subject.id}' } },
+          { action: 'read', subject: 'orders', inverted: true, conditions: { secret: true }, reason: 'Secret.' },
+        ],
+      },
+    })
     await system.call('POST', `${api}/roles`, { as: admin, body: { key: 'customer', name: 'Customer', policies: ['own'] } })
     const assigned = await system.call('POST', `${api}/assignments`, { as: admin, body: { subject: 'usr_1', role: 'customer' } })
     expect(assigned).toMatchObject({ status: 201, body: { id: 'usr_1~customer', subject: 'usr_1', role: 'customer' } })
@@ -106,23 +134,39 @@ describe('assignments and decisions', () => {
     const { admin } = await tenantWithAdministrator()
     const { admin: stranger } = await tenantWithAdministrator()
     await system.call('POST', `${api}/roles`, { as: admin, body: { key: 'clerk', name: 'Clerk', privileges: [{ resource: 'orders', action: 'read' }] } })
-    const assigned = await Promise.all([0, 2, 4].map((i) => system.call('POST', `${api}/assignments`, { as: admin, body: { subject: `usr_${i}`, role: 'clerk' } })))
-    const last = assigned.map((one) => one.position).toSorted((a, b) => Number(a.split(':')[2]) - Number(b.split(':')[2])).at(-1) as string
+    const assigned = await Promise.all(
+      [0, 2, 4].map((i) => system.call('POST', `${api}/assignments`, { as: admin, body: { subject: `usr_${i}`, role: 'clerk' } })),
+    )
+    const last = assigned
+      .map((one) => one.position)
+      .toSorted((a, b) => Number(a.split(':')[2]) - Number(b.split(':')[2]))
+      .at(-1) as string
     const decisions = Array.from({ length: 1000 }, (_, i) => ({ subject: `usr_${i % 5}`, action: 'read', resource: 'orders', facts: { n: i } }))
     const { body, status } = await system.call('POST', `${api}/decisions/batch`, { as: admin, body: { decisions }, headers: { 'pavan-wait-for': last } })
     expect(status).toBe(200)
-    expect(body.verdicts.map((one: { allowed: boolean }) => one.allowed)).toEqual(decisions.map((_, i) => i % 5 % 2 === 0))
+    expect(body.verdicts.map((one: { allowed: boolean }) => one.allowed)).toEqual(decisions.map((_, i) => (i % 5) % 2 === 0))
     const other = await system.call('POST', `${api}/decisions/batch`, { as: stranger, body: { decisions } })
     expect(other.body.verdicts.some((one: { allowed: boolean }) => one.allowed)).toBe(false)
     expect((await system.call('POST', `${api}/decisions/batch`, { as: admin, body: { decisions: [...decisions, decisions[0]] } })).status).toBe(400)
-    expect((await system.call('POST', `${api}/decisions/batch`, { as: admin, body: { decisions: [{ ...decisions[0], facts: { a: { b: { c: { d: { e: { f: { g: 1 } } } } } } } }] } })).body).toMatchObject({
-      code: 'request.body.invalid', errors: [{ pointer: '/decisions/0/facts' }],
+    expect(
+      (
+        await system.call('POST', `${api}/decisions/batch`, {
+          as: admin,
+          body: { decisions: [{ ...decisions[0], facts: { a: { b: { c: { d: { e: { f: { g: 1 } } } } } } } }] },
+        })
+      ).body,
+    ).toMatchObject({
+      code: 'request.body.invalid',
+      errors: [{ pointer: '/decisions/0/facts' }],
     })
   })
 
   test('the rules of a subject give the same verdict outside', async () => {
     const { tenant, admin } = await tenantWithAdministrator()
-    await system.call('POST', `${api}/policies`, { as: admin, body: { key: 'own', name: 'Own', rules: [{ action: 'read', subject: 'orders', conditions: { owner: '${subject.id}' } }] } })
+    await system.call('POST', `${api}/policies`, {
+      as: admin,
+      body: { key: 'own', name: 'Own', rules: [{ action: 'read', subject: 'orders', conditions: { owner: '${subject.id}' } }] },
+    })
     await system.call('POST', `${api}/roles`, { as: admin, body: { key: 'customer', name: 'Customer', policies: ['own'] } })
     const { position } = await system.call('POST', `${api}/assignments`, { as: admin, body: { subject: 'usr_1', role: 'customer' } })
     const { body } = await system.call('GET', `${api}/me/rules`, { as: user(tenant, 'usr_1'), headers: { 'pavan-wait-for': position } })
@@ -131,8 +175,18 @@ describe('assignments and decisions', () => {
     const ability = createMongoAbility(unpackRules(body.rules) as never)
     expect(ability.can('read' as never, asSubject('orders', { owner: 'usr_1' }) as never)).toBe(true)
     expect(ability.can('read' as never, asSubject('orders', { owner: 'usr_2' }) as never)).toBe(false)
-    const explained = await system.call('POST', `${api}/decisions/explain`, { as: admin, body: { subject: 'usr_1', action: 'read', resource: 'orders', facts: { owner: 'usr_2' } } })
-    expect(explained).toMatchObject({ status: 200, body: { allowed: false, facts: { owner: 'usr_2' }, considered: [{ policy: 'own', matched: false, because: 'conditions', conditions: { owner: 'usr_1' } }] } })
+    const explained = await system.call('POST', `${api}/decisions/explain`, {
+      as: admin,
+      body: { subject: 'usr_1', action: 'read', resource: 'orders', facts: { owner: 'usr_2' } },
+    })
+    expect(explained).toMatchObject({
+      status: 200,
+      body: {
+        allowed: false,
+        facts: { owner: 'usr_2' },
+        considered: [{ policy: 'own', matched: false, because: 'conditions', conditions: { owner: 'usr_1' } }],
+      },
+    })
   })
 
   test('a role in an organization ends with the membership', async () => {
@@ -164,21 +218,32 @@ describe('administrators', () => {
     const { position } = await system.call('POST', `${api}/assignments`, { as: admin, body: { subject: 'cli_machine', role: 'administrator' } })
     await system.core.views.waitFor(position)
     const machine: CallerIdentity = { tenant, subject: { type: 'client', id: 'cli_machine' }, client: 'cli_machine', scopes: [] }
-    const answers = await Promise.all(['usr_second', admin.subject.id].map((id) => system.call('DELETE', `${api}/assignments/${id}~administrator`, { as: machine })))
+    const answers = await Promise.all(
+      ['usr_second', admin.subject.id].map((id) => system.call('DELETE', `${api}/assignments/${id}~administrator`, { as: machine })),
+    )
     expect(answers.map((answer) => answer.status).toSorted()).toEqual([204, 409])
     expect(answers.find((answer) => answer.status === 409)?.body.code).toBe('authorization.assignment.last-administrator')
   })
 
   test('nobody gives a role above their own, and a viewer changes nothing', async () => {
     const { admin, tenant } = await tenantWithAdministrator()
-    await system.call('POST', `${api}/roles`, { as: admin, body: { key: 'helper', name: 'Helper', privileges: [{ resource: 'assignments', action: 'create' }] } })
+    await system.call('POST', `${api}/roles`, {
+      as: admin,
+      body: { key: 'helper', name: 'Helper', privileges: [{ resource: 'assignments', action: 'create' }] },
+    })
     await system.call('POST', `${api}/assignments`, { as: admin, body: { subject: 'usr_v', role: 'viewer' } })
     const { position } = await system.call('POST', `${api}/assignments`, { as: admin, body: { subject: 'usr_h', role: 'helper' } })
     await system.core.views.waitFor(position)
     const helper = user(tenant, 'usr_h')
     expect((await system.call('POST', `${api}/assignments`, { as: helper, body: { subject: 'usr_h', role: 'helper' } })).status).toBe(201)
-    expect(await system.call('POST', `${api}/assignments`, { as: helper, body: { subject: 'usr_h', role: 'administrator' } })).toMatchObject({ status: 403, body: { code: 'authorization.assignment.beyond-own' } })
-    expect(await system.call('POST', `${api}/assignments`, { as: admin, body: { subject: 'usr_h', role: 'operator' } })).toMatchObject({ status: 403, body: { code: 'authorization.assignment.beyond-own' } })
+    expect(await system.call('POST', `${api}/assignments`, { as: helper, body: { subject: 'usr_h', role: 'administrator' } })).toMatchObject({
+      status: 403,
+      body: { code: 'authorization.assignment.beyond-own' },
+    })
+    expect(await system.call('POST', `${api}/assignments`, { as: admin, body: { subject: 'usr_h', role: 'operator' } })).toMatchObject({
+      status: 403,
+      body: { code: 'authorization.assignment.beyond-own' },
+    })
     const viewer = user(tenant, 'usr_v')
     expect((await system.call('GET', `${api}/roles`, { as: viewer })).status).toBe(200)
     expect((await system.call('DELETE', `${api}/roles/helper`, { as: viewer })).status).toBe(403)
@@ -190,7 +255,11 @@ describe('administrators', () => {
     const { tenant, admin } = await tenantWithAdministrator()
     const client: CallerIdentity = { tenant, subject: { type: 'client', id: 'cli_m' }, client: 'cli_m', scopes: [] }
     const settings = clientSettings.parse({ name: 'M', kind: 'machine', grantTypes: ['client_credentials'] })
-    await system.tell('admin', { tenant, category: 'client', id: 'cli_m' }, clientRegistered.of({ data: { application: 'app_1', settings, roles: ['administrator', 'viewer'] } }))
+    await system.tell(
+      'admin',
+      { tenant, category: 'client', id: 'cli_m' },
+      clientRegistered.of({ data: { application: 'app_1', settings, roles: ['administrator', 'viewer'] } }),
+    )
     await until(async () => (await system.call('GET', `${api}/roles`, { as: client })).status === 200)
     await system.tell('admin', { tenant, category: 'client', id: 'cli_m' }, clientDeleted.of({ data: { application: 'app_1' } }))
     await until(async () => (await system.call('GET', `${api}/roles`, { as: client })).status === 403)
@@ -199,4 +268,3 @@ describe('administrators', () => {
     await until(async () => (await system.call('GET', `${api}/assignments?subject=usr_e`, { as: admin })).body.items.length === 0)
   })
 })
-

@@ -71,7 +71,19 @@ export class AuditReader {
     const record = JSON.parse(row.record) as AuditRecord
     const { event } = record
     const [category = '', ...id] = event.stream.split('/')
-    const sealed = record.origin === undefined ? undefined : { ...event, id: event.id, stream: { tenant: record.tenant, category, id: id.join('/') }, subject: record.key, at: record.at, origin: record.origin, data: {}, meta: { actor: record.actor } }
+    const sealed =
+      record.origin === undefined
+        ? undefined
+        : {
+            ...event,
+            id: event.id,
+            stream: { tenant: record.tenant, category, id: id.join('/') },
+            subject: record.key,
+            at: record.at,
+            origin: record.origin,
+            data: {},
+            meta: { actor: record.actor },
+          }
     const origin = sealed && (await this.#cipher.open(sealed as never)).meta.origin
     return {
       index: record.index,
@@ -100,7 +112,7 @@ export class AuditReader {
   async *export(tenant: string): AsyncGenerator<string> {
     const size = (await this.head(tenant))?.size ?? 0
     yield `${JSON.stringify({ format: 'pavan-audit-log', version: 1, tenant, size })}\n`
-    for (let index = 0; index < size; ) {
+    for (let index = 0; index < size;) {
       let lines = ''
       for (const end = Math.min(index + 200, size); index < end; index++) {
         const row = await this.rows.get(auditRecords, recordKey(tenant, index))

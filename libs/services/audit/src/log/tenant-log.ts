@@ -90,7 +90,8 @@ export class TenantLog {
 
 /** Hash number `index` of tile level `level`: a record's, or the root of a tile of the level below. */
 export const hashAt = async (rows: Rows, tenant: string, level: number, index: number): Promise<Buffer> => {
-  const text = level === 0 ? (await rows.get(auditRecords, recordKey(tenant, index)))?.hash : (await rows.get(auditTiles, tileKey(tenant, level - 1, index)))?.root
+  const text =
+    level === 0 ? (await rows.get(auditRecords, recordKey(tenant, index)))?.hash : (await rows.get(auditTiles, tileKey(tenant, level - 1, index)))?.root
   if (text === undefined) throw new Error(`the audit log lacks hash ${index} of level ${level}`)
   return Buffer.from(text, 'base64')
 }

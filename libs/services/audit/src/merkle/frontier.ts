@@ -38,6 +38,9 @@ export class Frontier {
   }
 
   static from(size: number, levels: readonly string[]): Frontier {
-    return new Frontier(size, levels.map((text) => (text ? Buffer.from(text, 'base64') : undefined)))
+    return new Frontier(
+      size,
+      levels.map((text) => (text ? Buffer.from(text, 'base64') : undefined)),
+    )
   }
 }

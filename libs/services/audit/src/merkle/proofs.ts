@@ -29,7 +29,9 @@ export const inclusionProof = async (read: NodeReader, index: number, size: numb
   const path = async (start: number, end: number): Promise<Buffer[]> => {
     if (end - start === 1) return []
     const middle = start + split(end - start)
-    return index < middle ? [...(await path(start, middle)), await rangeHash(read, middle, end)] : [...(await path(middle, end)), await rangeHash(read, start, middle)]
+    return index < middle
+      ? [...(await path(start, middle)), await rangeHash(read, middle, end)]
+      : [...(await path(middle, end)), await rangeHash(read, start, middle)]
   }
   return path(0, size)
 }

@@ -87,11 +87,16 @@ export const verifyExport = async (lines: AsyncIterable<string> | Iterable<strin
     const line = parse(text)
     const record = line && contentOf(line.record)
     if (!line || !record) return bad(index, 'the line cannot be read')
-    if (record.index !== index || line.index !== index) return bad(index, record.index > index ? `the record is missing: number ${record.index} stands in its place` : `number ${record.index} stands in its place`)
+    if (record.index !== index || line.index !== index)
+      return bad(
+        index,
+        record.index > index ? `the record is missing: number ${record.index} stands in its place` : `number ${record.index} stands in its place`,
+      )
     const hash = leafHash(line.record)
     if (hash.toString('base64') !== line.hash) return bad(index, 'the record was changed: it has another hash')
     // The record before was already compared with its own hash, so it is the one that was changed, with its hash.
-    if (record.previous !== last) return bad(Math.max(index - 1, 0), index === 0 ? 'the record is not the first one' : 'the record was changed: the next one names another hash')
+    if (record.previous !== last)
+      return bad(Math.max(index - 1, 0), index === 0 ? 'the record is not the first one' : 'the record was changed: the next one names another hash')
     if (tenant !== undefined && record.tenant !== tenant) return bad(index, 'the record belongs to another tenant')
     frontier.append(hash)
     last = line.hash

@@ -11,7 +11,13 @@ export const appoint = defineReaction({
   with: (assignments: Assignments) => {
     const give = async (event: { stream: { tenant: string; id: string } }, roles: readonly string[], { meta }: ReactionCommand): Promise<void> => {
       if (roles.length === 0) return
-      orThrow(await assignments.assign({ tenant: event.stream.tenant, meta }, event.stream.id, roles.map((role) => ({ role }))))
+      orThrow(
+        await assignments.assign(
+          { tenant: event.stream.tenant, meta },
+          event.stream.id,
+          roles.map((role) => ({ role })),
+        ),
+      )
     }
     return [
       on(userRegistered, (event, command: ReactionCommand) => give(event, event.data.roles, command)),

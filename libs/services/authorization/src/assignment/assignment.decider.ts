@@ -1,11 +1,7 @@
 /** The roles of one subject. The administrators of a tenant have a stream of their own (see administrators.decider.ts). */
 import { refuse, type Decider } from '@pavan/kernel'
 import { roleAssigned, roleUnassigned, type EventOf } from '@pavan/contracts'
-
-export interface Grant {
-  readonly role: string
-  readonly organization?: string
-}
+import { grantKey, type Grant } from './grant.js'
 
 /** Roles that a subject may have at a time. */
 export const maxGrants = 200
@@ -20,8 +16,6 @@ export type AssignmentEvent = EventOf<typeof roleAssigned> | EventOf<typeof role
 
 /** `grantKey` → when it was assigned, milliseconds since 1970. */
 export type AssignmentState = ReadonlyMap<string, { readonly grant: Grant; readonly at: number }>
-
-export const grantKey = ({ role, organization }: Grant): string => (organization === undefined ? role : `${role}~${organization}`)
 
 const distinct = (grants: readonly Grant[]): readonly Grant[] => [...new Map(grants.map((grant) => [grantKey(grant), grant])).values()]
 const data = (assignee: string, { role, organization }: Grant) => (organization === undefined ? { assignee, role } : { assignee, role, organization })

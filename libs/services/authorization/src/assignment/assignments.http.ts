@@ -13,7 +13,7 @@ import type { FastifyReply } from 'fastify'
 import type { z } from 'zod'
 import { actingFor } from '../acting.js'
 import { DefinitionStores } from '../definition/definition-stores.js'
-import type { Grant } from './assignment.decider.js'
+import type { Grant } from './grant.js'
 import { Assignments } from './assignments.js'
 import { assignmentIdOf, assignments } from './assignments.view.js'
 
@@ -33,7 +33,11 @@ export class AssignmentsController {
 
   @Post()
   @Requires('create', 'assignments')
-  @Answers(201, assignmentAnswer, { summary: 'Assign a role', description: 'Assigning it again changes nothing. A decision that waits for the Pavan-Position of the answer sees it.', example })
+  @Answers(201, assignmentAnswer, {
+    summary: 'Assign a role',
+    description: 'Assigning it again changes nothing. A decision that waits for the Pavan-Position of the answer sees it.',
+    example,
+  })
   @Refuses('authorization.role.not-found', 'authorization.assignment.too-many', 'authorization.assignment.beyond-own')
   async assign(
     @Caller() caller: CallerIdentity,
@@ -51,7 +55,11 @@ export class AssignmentsController {
 
   @Get()
   @Requires('read', 'assignments')
-  @Answers(200, assignmentPage, { summary: 'List assignments', description: 'All of the tenant, or those of one subject, role or organization.', example: { items: [example] } })
+  @Answers(200, assignmentPage, {
+    summary: 'List assignments',
+    description: 'All of the tenant, or those of one subject, role or organization.',
+    example: { items: [example] },
+  })
   list(@Caller() { tenant }: CallerIdentity, @Query({ schema: assignmentQuery }) query: z.output<typeof assignmentQuery>) {
     const { subject, role, organization, ...page } = query
     if (subject !== undefined) return this.rows.find(assignments, { index: 'bySubject', where: { tenant, subject }, ...page })

@@ -5,7 +5,8 @@ import { isRefusal, type EventMeta, type Refusal } from '@pavan/kernel'
 import { Aggregates, type CommandContext } from '@pavan/platform/events/aggregates.js'
 import type { PositionToken } from '@pavan/platform/events/position-token.js'
 import { administratorRole, administrators } from './administrators.decider.js'
-import { assignment, type Grant } from './assignment.decider.js'
+import { assignment } from './assignment.decider.js'
+import type { Grant } from './grant.js'
 
 /** Who acts for which tenant. */
 export interface Acting {

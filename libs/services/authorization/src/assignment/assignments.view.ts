@@ -3,7 +3,7 @@ import { roleAssigned, roleUnassigned } from '@pavan/contracts'
 import { keyOf, put, remove } from '@pavan/platform/views/changes.js'
 import { defineView, on } from '@pavan/platform/views/define-view.js'
 import { defineTable } from '@pavan/platform/views/rows.js'
-import { grantKey } from './assignment.decider.js'
+import { grantKey } from './grant.js'
 
 export interface AssignmentRow {
   readonly tenant: string

@@ -33,7 +33,8 @@ export const clearUp = defineReaction({
       const own = { ...meta, commandId: `${meta.commandId}/${role}/${organization ?? ''}` }
       orThrow(await assignments.unassign({ tenant, meta: own }, subject, [organization === undefined ? { role } : { role, organization }]))
     }
-    const strip = (event: { stream: { tenant: string } }, subject: string, { meta }: ReactionCommand) => assignments.strip({ tenant: event.stream.tenant, meta }, subject)
+    const strip = (event: { stream: { tenant: string } }, subject: string, { meta }: ReactionCommand) =>
+      assignments.strip({ tenant: event.stream.tenant, meta }, subject)
     return [
       on(subjectErased, (event, command: ReactionCommand) => strip(event, event.data.user, command)),
       on(userErased, (event, command: ReactionCommand) => strip(event, event.stream.id, command)),

@@ -30,7 +30,9 @@ export interface DefinitionKind<D, E extends DomainEvent> {
 /** Equal as JSON whatever the order of keys; `undefined` is the same as absent. */
 const canonical = (value: unknown): string =>
   JSON.stringify(value, (_, part: unknown) =>
-    typeof part === 'object' && part !== null && !Array.isArray(part) ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1))) : part,
+    typeof part === 'object' && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
   )
 
 export const definitionDecider = <D extends { readonly key: string }, E extends DomainEvent>(

@@ -56,7 +56,11 @@ export class PoliciesController {
 
   @Put(':key')
   @Requires('update', 'policies')
-  @Answers(200, policyAnswer, { summary: 'Define or replace a policy', description: 'With If-Match it is replaced only if nobody changed it meanwhile.', example })
+  @Answers(200, policyAnswer, {
+    summary: 'Define or replace a policy',
+    description: 'With If-Match it is replaced only if nobody changed it meanwhile.',
+    example,
+  })
   @Refuses('authorization.policy.not-found')
   async replace(
     @Caller() caller: CallerIdentity,

@@ -11,7 +11,14 @@ import type { FastifyReply } from 'fastify'
 import type { z } from 'zod'
 import { DefinitionStores } from './definition-stores.js'
 
-const example = { key: 'orders', name: 'Orders', indicator: 'https://api.shop.example/orders', privileges: [{ action: 'read', description: 'See an order' }, { action: 'refund' }], createdAt: 1_790_000_000_000, version: 1 }
+const example = {
+  key: 'orders',
+  name: 'Orders',
+  indicator: 'https://api.shop.example/orders',
+  privileges: [{ action: 'read', description: 'See an order' }, { action: 'refund' }],
+  createdAt: 1_790_000_000_000,
+  version: 1,
+}
 
 @Controller('/api/v1/authorization/resources')
 export class ResourcesController {
@@ -49,7 +56,11 @@ export class ResourcesController {
 
   @Put(':key')
   @Requires('update', 'resources')
-  @Answers(200, resourceAnswer, { summary: 'Define or replace a resource', description: 'With If-Match it is replaced only if nobody changed it meanwhile.', example })
+  @Answers(200, resourceAnswer, {
+    summary: 'Define or replace a resource',
+    description: 'With If-Match it is replaced only if nobody changed it meanwhile.',
+    example,
+  })
   @Refuses('authorization.resource.not-found', 'authorization.resource.reserved')
   async replace(
     @Caller() caller: CallerIdentity,

@@ -12,7 +12,16 @@ import type { FastifyReply } from 'fastify'
 import type { z } from 'zod'
 import { DefinitionStores } from './definition-stores.js'
 
-const example = { key: 'clerk', name: 'Clerk', description: 'Works at the counter', privileges: [{ resource: 'orders', action: 'read' }], policies: ['own-branch'], builtIn: false, createdAt: 1_790_000_000_000, version: 1 }
+const example = {
+  key: 'clerk',
+  name: 'Clerk',
+  description: 'Works at the counter',
+  privileges: [{ resource: 'orders', action: 'read' }],
+  policies: ['own-branch'],
+  builtIn: false,
+  createdAt: 1_790_000_000_000,
+  version: 1,
+}
 
 @Controller('/api/v1/authorization/roles')
 export class RolesController {

@@ -1,5 +1,4 @@
 import { factsProblem } from './facts.js'
-import { fillTemplates, unknownTemplates } from './rule-templates.js'
 
 const deep = (levels: number): unknown => (levels === 0 ? 1 : { a: deep(levels - 1) })
 
@@ -19,10 +18,3 @@ test.each([
   ['many keys', Object.fromEntries(Array.from({ length: 501 }, (_, i) => [`k${i}`, i]))],
   ['a number without end', { a: Number.POSITIVE_INFINITY }],
 ])('%s is refused', (_, facts) => expect(factsProblem(facts)).toBeDefined())
-
-test('templates are filled as values', () => {
-  const subject = { id: '$ne', tenant: 'ten_1', organizations: ['org_1', 'org_2'] }
-  const filled = fillTemplates({ owner: '${subject.id}', org: '${subject.organizations}', other: { $in: ['x', '${subject.organizations}'], $ne: '${subject.tenant}' } }, subject)
-  expect(filled).toEqual({ owner: '$ne', org: { $in: ['org_1', 'org_2'] }, other: { $in: ['x', 'org_1', 'org_2'], $ne: 'ten_1' } })
-  expect(unknownTemplates({ a: '${subject.name}', b: '${subject.id}' })).toEqual(['${subject.name}'])
-})
