@@ -2,7 +2,7 @@
 import type { Account } from './account-source.js'
 
 export const claimsByScope = {
-  openid: ['sub'],
+  openid: ['sub', 'amr', 'auth_time'],
   email: ['email', 'email_verified'],
   profile: [
     'name',
@@ -29,15 +29,17 @@ const aliases: Readonly<Record<string, string>> = { phone: 'phone_number', date_
 
 const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
-const standard = new Set<string>(Object.values(claimsByScope).flat())
+/** What identity itself vouches for is never taken from a profile. */
+const vouched = new Set<string>([...claimsByScope.openid, ...claimsByScope.email, 'updated_at'])
+
+const standard = new Set<string>(Object.values(claimsByScope).flat().filter((claim) => !vouched.has(claim)))
 
 /** Attributes of a profile that are standard claims, by the claim's name. */
 export const claimsOfProfile = (values: Readonly<Record<string, unknown>>): Record<string, unknown> => {
   const claims: Record<string, unknown> = {}
   for (const [attribute, value] of Object.entries(values)) {
     const name = aliases[snake(attribute)] ?? snake(attribute)
-    // What identity itself vouches for is never taken from a profile.
-    if (!standard.has(name) || name === 'sub' || name.startsWith('email')) continue
+    if (!standard.has(name)) continue
     claims[name] = name === 'address' && typeof value === 'string' ? { formatted: value } : value
   }
   return claims

@@ -1,28 +1,13 @@
 /** The provider's part of identity on the real stack, in memory, over real HTTP: for specs. People and pages are played by a few lines. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { Controller, Get, Injectable, Inject, Param, Req, Res } from '@nestjs/common'
+import { Controller, Get, Inject, Injectable, Param, Req, Res } from '@nestjs/common'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { makeId, orThrow, SystemClock, type Decider, type DomainEvent, type StreamId } from '@pavan/kernel'
-import {
-  adminEvents,
-  authorizationEvents,
-  clientSettings,
-  identityEvents,
-  profilesEvents,
-  tenantCreated,
-  clientRegistered,
-  type AnyEventType,
-  type ClientSettings,
-} from '@pavan/contracts'
+import * as oidc from 'openid-client'
+import { makeId, orThrow, SystemClock, type IdKind } from '@pavan/kernel'
+import { clientRegistered, clientSettings, identityEvents, tenantCreated, type ClientSettings } from '@pavan/contracts'
 import { sqliteAdapters } from '@pavan/sqlite'
-import { LocalKeyEncryptionKey } from '@pavan/platform/privacy/kek.js'
+import { Public } from '@pavan/platform/http/public.js'
 import { defineService } from '@pavan/platform/service/define-service.js'
-import type { Environment } from '@pavan/platform/service/environment.js'
-import { ServiceCore } from '@pavan/platform/service/service-core.js'
-import type { RequestHandler } from '@pavan/platform/service/service-directory.js'
-import { ServiceHost } from '@pavan/platform/service/service-host.js'
-import { makeLog } from '@pavan/platform/telemetry/log.js'
+import { ServiceUnderTest } from '@pavan/platform/testing/service-under-test.js'
 import { ClientSecrets } from '../client/client-secrets.js'
 import { AccountSource, type Account } from '../oidc/account-source.js'
 import { Interactions } from '../oidc/interaction.js'
@@ -30,6 +15,7 @@ import { mountProvider } from '../oidc/mount-provider.js'
 import { oidcSlice } from '../oidc/oidc.slice.js'
 import { ProviderPages } from '../oidc/provider-pages.js'
 import { joinSlices } from '../slice.js'
+import { Browser, type Visit } from './browser.js'
 
 /** People by id; a spec changes them as it likes. */
 @Injectable()
@@ -43,7 +29,8 @@ export class PlayedAccounts extends AccountSource {
 
 const meta = { actor: { type: 'system', id: 'spec' } } as const
 
-/** The hosted page: signs in whoever the header `x-spec-user` names, and consents unless `x-spec-refuse` is there. */
+/** The hosted pages: sign in whoever the header `x-spec-user` names, and consent unless `x-spec-refuse` is there. */
+@Public()
 @Controller('/t/:slug')
 class PlayedPages {
   constructor(@Inject(Interactions) private readonly interactions: Interactions) {}
@@ -53,7 +40,7 @@ class PlayedPages {
     const exchange = { slug, req: request.raw, res: reply.raw }
     const waiting = await this.interactions.load(exchange, uid)
     if (!waiting) return void reply.status(404).send('expired')
-    reply.header('x-spec-step', waiting.step).header('x-spec-scopes', waiting.scopes.join(' '))
+    reply.header('x-spec-step', [waiting.step, ...waiting.scopes].join(' '))
     const user = String(request.headers['x-spec-user'] ?? 'usr_ada')
     const origin = { address: request.ip, device: String(request.headers['user-agent'] ?? '') }
     const next =
@@ -81,149 +68,113 @@ class PlayedPages {
     void reply.send({})
   }
 }
-Reflect.defineMetadata('pavan:entrance', 'public', PlayedPages)
 
-const joined = joinSlices([
-  oidcSlice,
-  { controllers: [PlayedPages], providers: [PlayedAccounts, { provide: AccountSource, useExisting: PlayedAccounts }, ProviderPages] },
-])
+const played = { controllers: [PlayedPages], providers: [PlayedAccounts, { provide: AccountSource, useExisting: PlayedAccounts }, ProviderPages] }
+const { config: _, ...slices } = joinSlices([oidcSlice, played])
+const definition = defineService({ name: 'identity', title: 'Identity', ...slices, events: identityEvents, routes: ['/api/v1/identity', '/t'], mount: mountProvider })
 
-const definition = defineService({
-  name: 'identity',
-  title: 'Identity',
-  ...joined,
-  config: undefined,
-  events: identityEvents,
-  routes: ['/api/v1/identity', '/t'],
-  mount: mountProvider,
-})
+export interface PlayedClient {
+  readonly id: string
+  readonly secret: string | undefined
+  readonly config: oidc.Configuration
+}
 
-/** Writes whatever another service would have written. */
-const anything = (category: string): Decider<readonly DomainEvent[], DomainEvent, null> => ({
-  category,
-  initial: null,
-  decide: (events) => events,
-  evolve: () => null,
-})
+export interface SignedIn {
+  readonly visit: Visit
+  readonly verifier: string
+}
+
+type Settings = Partial<ClientSettings> & Pick<ClientSettings, 'kind' | 'grantTypes'>
+
+export const spa: Settings = { kind: 'spa', grantTypes: ['authorization_code', 'refresh_token'], firstParty: true }
+export const machine: Settings = { kind: 'machine', grantTypes: ['client_credentials'] }
+export const callback = 'http://rp.test/callback'
 
 export class ProviderUnderTest {
-  readonly accounts: PlayedAccounts
-  readonly #others = new Map<string, ServiceCore>()
-
-  private constructor(
-    readonly baseUrl: string,
-    readonly host: ServiceHost,
-    private readonly environment: Environment,
-    private readonly server: ReturnType<typeof createServer>,
-  ) {
-    this.accounts = host.get(PlayedAccounts)
-    this.accounts.people.set('usr_ada', {
-      user: 'usr_ada',
-      status: 'active',
-      email: 'ada@example.org',
-      emailVerified: true,
-      name: 'Ada',
-      locale: 'en',
-      updatedAt: 1_700_000_000_000,
-    })
+  private constructor(readonly service: ServiceUnderTest) {
+    this.person('usr_ada', { email: 'ada@example.org', emailVerified: true, name: 'Ada', locale: 'en', updatedAt: 1_700_000_000_000 })
   }
 
   static async start(): Promise<ProviderUnderTest> {
     const clock = new SystemClock()
-    let handler: RequestHandler = (_, response) => response.writeHead(503).end()
-    const server = createServer((request: IncomingMessage, response: ServerResponse) => handler(request, response))
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    const environment: Environment = {
-      adapters: sqliteAdapters({ folder: ':memory:', clock, claimKey: new Uint8Array(32).fill(1) }),
-      clock,
-      env: {},
-      kek: new LocalKeyEncryptionKey(new Uint8Array(32).fill(2)),
-      log: makeLog({ level: (process.env.PAVAN_SPEC_LOG as 'info') ?? 'silent', format: 'json' }),
-      trustProxy: 0,
-      version: 'spec',
-      directory: { baseUrl, list: () => [], add: () => {}, guard: () => {} },
-    }
-    const host = await ServiceHost.create(definition, environment)
-    await host.start()
-    await host.catchUp()
-    handler = host.handle
-    return new ProviderUnderTest(baseUrl, host, environment, server)
+    return new ProviderUnderTest(await ServiceUnderTest.start(definition, sqliteAdapters({ folder: ':memory:', clock, claimKey: new Uint8Array(32).fill(1) })))
+  }
+
+  get baseUrl(): string {
+    return this.service.baseUrl
+  }
+
+  get<T>(token: abstract new (...args: any[]) => T): T {
+    return this.service.host.get(token)
+  }
+
+  person(user: string, account: Partial<Account> = {}): void {
+    const unknown = { email: undefined, emailVerified: false, name: undefined, locale: undefined, updatedAt: undefined }
+    this.get(PlayedAccounts).people.set(user, { ...unknown, user, status: 'active', ...account })
   }
 
   issuer(slug: string): string {
     return `${this.baseUrl}/t/${slug}`
   }
 
-  /** Appends events as their own service and waits until identity has seen them. */
-  async tell(service: 'admin' | 'authorization' | 'profiles', stream: StreamId, ...events: readonly DomainEvent[]): Promise<void> {
-    const core = await this.#other(service)
-    const types = { admin: adminEvents, authorization: authorizationEvents, profiles: profilesEvents }[service] as readonly AnyEventType[]
-    const aggregate = core.aggregates.of(anything(stream.category), { events: types })
-    const { position } = orThrow(await aggregate.handle({ tenant: stream.tenant, id: stream.id, meta }, events))
-    await this.#identity.views.waitFor(position)
-  }
-
   async tenant(slug: string): Promise<string> {
     const id = this.id('tenant')
-    await this.tell('admin', { tenant: id, category: 'tenant', id }, tenantCreated.of({ data: { slug, name: slug.toUpperCase() } }))
+    await this.service.tell('admin', { tenant: id, category: 'tenant', id }, tenantCreated.of({ data: { slug, name: slug.toUpperCase() } }))
     return id
   }
 
-  /** Registers a client; a confidential one gets a secret. */
-  async client(
-    tenant: string,
-    settings: Partial<ClientSettings> & Pick<ClientSettings, 'kind' | 'grantTypes'>,
-  ): Promise<{ id: string; secret: string | undefined }> {
+  /** Registers a client of `<slug>`, gives it a secret if it keeps one, and sets up openid-client for it. */
+  async client(tenant: string, slug: string, settings: Settings): Promise<PlayedClient> {
     const id = this.id('client')
-    const data = {
-      application: this.id('application'),
-      settings: clientSettings.parse({ name: 'Client', redirectUris: settings.kind === 'machine' ? [] : ['http://rp.test/callback'], ...settings }),
-    }
-    await this.tell('admin', { tenant, category: 'client', id }, clientRegistered.of({ data }))
-    if (settings.kind === 'spa' || settings.kind === 'native') return { id, secret: undefined }
-    const created = orThrow(await this.host.get(ClientSecrets).create({ tenant, client: id, secretId: this.id('secret'), meta }))
-    return { id, secret: created.secret }
+    const redirectUris = settings.kind === 'machine' ? [] : [callback]
+    const data = { application: this.id('application'), settings: clientSettings.parse({ name: 'Client', redirectUris, ...settings }) }
+    await this.service.tell('admin', { tenant, category: 'client', id }, clientRegistered.of({ data }))
+    const secret = settings.kind === 'web' || settings.kind === 'machine' ? await this.secret(tenant, id) : undefined
+    const config = await oidc.discovery(new URL(this.issuer(slug)), id, secret, secret === undefined ? oidc.None() : undefined, { execute: [oidc.allowInsecureRequests] })
+    return { id, secret, config }
   }
 
-  /** Types of the events that identity has written for a tenant, in order, or those of one type with their data. */
-  async events(
-    tenant: string,
-    type?: string,
-  ): Promise<{ type: string; data: Record<string, unknown>; meta: { client?: string }; origin?: string; subject?: string }[]> {
+  async secret(tenant: string, client: string): Promise<string> {
+    return orThrow(await this.get(ClientSecrets).create({ tenant, client, secretId: this.id('secret'), meta })).secret
+  }
+
+  browser(headers: Record<string, string> = {}): Browser {
+    return new Browser(this.baseUrl, headers)
+  }
+
+  /** Asks for a code and follows until the relying party's address. */
+  async authorize({ config }: PlayedClient, browser: Browser = this.browser(), parameters: Record<string, string> = {}): Promise<SignedIn> {
+    const verifier = oidc.randomPKCECodeVerifier()
+    const challenge = { code_challenge: await oidc.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256' }
+    const url = oidc.buildAuthorizationUrl(config, { redirect_uri: callback, scope: 'openid', ...challenge, ...parameters })
+    return { visit: await browser.visit(url), verifier }
+  }
+
+  exchange({ config }: PlayedClient, { visit, verifier }: SignedIn): ReturnType<typeof oidc.authorizationCodeGrant> {
+    return oidc.authorizationCodeGrant(config, visit.url, { pkceCodeVerifier: verifier })
+  }
+
+  /** Code and token in one. */
+  async signIn(client: PlayedClient, browser?: Browser, parameters?: Record<string, string>) {
+    return this.exchange(client, await this.authorize(client, browser, parameters))
+  }
+
+  /** Events that identity wrote for a tenant, in order, or those of one type. */
+  async events(tenant: string, type?: string): Promise<{ type: string; data: Record<string, unknown>; meta: { client?: string }; stream: { id: string } }[]> {
     const found = []
-    for (let after = 0; ;) {
-      const batch = await this.#identity.store.readAll({ p: 0, seq: after }, 500)
-      if (batch.length === 0) break
+    for (let after = 0; ; ) {
+      const batch = await this.service.core.store.readAll({ p: 0, seq: after }, 500)
+      if (batch.length === 0) return found as never
       found.push(...batch.filter((event) => event.stream.tenant === tenant && (type === undefined || event.type === type)))
       after = batch.at(-1)?.position.seq ?? after
     }
-    return found as never
   }
 
-  id(kind: Parameters<typeof makeId>[0]): string {
+  id(kind: IdKind): string {
     return makeId(kind, Date.now(), (into) => crypto.getRandomValues(into as Uint8Array<ArrayBuffer>))
   }
 
-  async close(): Promise<void> {
-    this.server.closeAllConnections()
-    await new Promise((resolve) => this.server.close(resolve))
-    await Promise.all([...this.#others.values()].map((core) => core.close()))
-    await this.host.close()
-    await this.environment.adapters.close()
-  }
-
-  get #identity(): ServiceCore {
-    return this.host.get(ServiceCore as never) as ServiceCore
-  }
-
-  async #other(service: string): Promise<ServiceCore> {
-    let core = this.#others.get(service)
-    if (!core) {
-      core = await ServiceCore.open(defineService({ name: service, title: service, routes: [] }), this.environment, [])
-      this.#others.set(service, core)
-      await core.relay.start()
-    }
-    return core
+  close(): Promise<void> {
+    return this.service.close()
   }
 }
