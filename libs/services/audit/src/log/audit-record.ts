@@ -57,38 +57,37 @@ const subjectOf = (event: StoredEvent): string | undefined => {
   return category === 'user' || category === 'client' || category === 'profile' ? id : (event.subject ?? text(data?.client))
 }
 
-const defined = <T extends object>(value: T): T => Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as T
-
+/** The keys are in the order of the canonical text already; what is undefined is not in it. */
 export const recordOf = (event: StoredEvent, index: number, previous: string): AuditRecord => {
   const { meta, stream, position } = event
-  return defined<AuditRecord>({
-    format: 1,
-    tenant: stream.tenant,
-    index,
-    previous,
-    event: defined({
-      id: event.id,
-      type: event.type,
-      schema: event.schema,
-      context: event.context,
-      stream: `${stream.category}/${stream.id}`,
-      version: event.version,
-      position: `${event.context}:${position.p}:${position.seq}`,
-      personal: event.personal === undefined ? undefined : createHash('sha256').update(event.personal).digest('base64'),
-    }),
+  return {
+    actor: { id: meta.actor.id, type: meta.actor.type },
     at: event.at,
-    actor: { type: meta.actor.type, id: meta.actor.id },
-    subject: subjectOf(event),
     client: meta.client ?? text((event.data as { client?: unknown } | null)?.client),
-    reason: meta.reason,
-    requestId: meta.requestId,
-    traceId: meta.traceparent?.split('-')[1],
-    outcome: failures.has(event.type) ? 'failure' : 'success',
     data: event.data,
-    origin: event.origin,
+    event: {
+      context: event.context,
+      id: event.id,
+      personal: event.personal === undefined ? undefined : createHash('sha256').update(event.personal).digest('base64'),
+      position: `${event.context}:${position.p}:${position.seq}`,
+      schema: event.schema,
+      stream: `${stream.category}/${stream.id}`,
+      type: event.type,
+      version: event.version,
+    },
+    format: 1,
+    index,
     // Address and device are encrypted under the key of whoever acted (see the event cipher).
     key: event.origin === undefined ? undefined : meta.actor.type === 'user' ? meta.actor.id : (event.subject ?? stream.tenant),
-  })
+    origin: event.origin,
+    outcome: failures.has(event.type) ? 'failure' : 'success',
+    previous,
+    reason: meta.reason,
+    requestId: meta.requestId,
+    subject: subjectOf(event),
+    tenant: stream.tenant,
+    traceId: meta.traceparent?.split('-')[1],
+  }
 }
 
 /** The text that is stored, exported and hashed. */
