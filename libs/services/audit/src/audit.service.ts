@@ -22,6 +22,6 @@ export const auditService = defineService({
   routes: ['/api/v1/audit'],
   inject: [ServiceCore, AuditWriter],
   onReady: async (core: ServiceCore, writer: AuditWriter) => {
-    await core.transport.consume(writer)
+    await core.consume(writer)
   },
 })

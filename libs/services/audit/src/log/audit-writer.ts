@@ -26,6 +26,8 @@ export class AuditWriter implements BatchConsumer {
   readonly #positions = new Map<string, number>()
   readonly #waiters = new Set<{ readonly place: string; readonly seq: number; readonly resolve: () => void }>()
   #queue: Promise<unknown> = Promise.resolve()
+  /** Events that the bus has handed over and that are not written. */
+  #pending = 0
 
   constructor(
     @Inject(Rows) private readonly rows: Rows,
@@ -42,9 +44,14 @@ export class AuditWriter implements BatchConsumer {
   }
 
   handle(batch: BusBatch): Promise<void> {
-    const turn = this.#queue.then(() => this.#handle(batch))
+    this.#pending += batch.events.length
+    const turn = this.#queue.then(() => this.#handle(batch)).finally(() => (this.#pending -= batch.events.length))
     this.#queue = turn.catch(() => {})
     return turn
+  }
+
+  status() {
+    return { name: this.name, positions: Object.fromEntries(this.#positions), pending: this.#pending, parked: [] }
   }
 
   /** Resolves when the log has what a position names. */
