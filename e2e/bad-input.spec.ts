@@ -47,10 +47,36 @@ const brokenBodies: ReadonlyArray<readonly [string, string | Uint8Array, string?
   ['an unknown type', 'x', 'a/b; charset=nope'],
   ['a malformed type', '{}', 'garbage'],
 ]
-const wrongValues: readonly unknown[] = [null, true, -1, 1.5, 2 ** 53, '', ' ', 'a\u0000b', long, '__proto__', [], [[]], {}, { $ne: null }, { __proto__x: 1 }, ['x', { a: 1 }], '🦊'.repeat(300), '\u202e', '../../etc/passwd', "' OR 1=1 --"]
+const wrongValues: readonly unknown[] = [
+  null,
+  true,
+  -1,
+  1.5,
+  2 ** 53,
+  '',
+  ' ',
+  'a\u0000b',
+  long,
+  '__proto__',
+  [],
+  [[]],
+  {},
+  { $ne: null },
+  { __proto__x: 1 },
+  ['x', { a: 1 }],
+  '🦊'.repeat(300),
+  '\u202e',
+  '../../etc/passwd',
+  "' OR 1=1 --",
+]
 
 const send = async (operation: Operation, path: string, init: RequestInit): Promise<void> => {
-  const response = await fetch(`${system.base}${path}`, { redirect: 'manual', ...init, method: operation.method, headers: { authorization: `Bearer ${token}`, ...init.headers } })
+  const response = await fetch(`${system.base}${path}`, {
+    redirect: 'manual',
+    ...init,
+    method: operation.method,
+    headers: { authorization: `Bearer ${token}`, ...init.headers },
+  })
   const text = await response.text()
   const where = `${operation.method} ${path.slice(0, 200)} -> ${response.status} ${text.slice(0, 300)}`
   if (response.status >= 500 && response.status !== 503) throw new Error(`server error: ${where}`)
@@ -81,41 +107,63 @@ test('the document lists operations of every service', () => {
   expect(operations.length).toBeGreaterThan(50)
 })
 
-test('bodies that are no JSON object of the right shape are refused', () =>
-  everyOperation(async (operation) => {
-    if (!operation.bodySchema) return
-    for (const [, body, type] of brokenBodies) await send(operation, normal(operation), { body: body as BodyInit, headers: { 'content-type': type ?? 'application/json' } })
-  }), 120_000)
+test(
+  'bodies that are no JSON object of the right shape are refused',
+  () =>
+    everyOperation(async (operation) => {
+      if (!operation.bodySchema) return
+      for (const [, body, type] of brokenBodies)
+        await send(operation, normal(operation), { body: body as BodyInit, headers: { 'content-type': type ?? 'application/json' } })
+    }),
+  120_000,
+)
 
-test('every property takes wrong types, too long texts and missing values without breaking', () =>
-  everyOperation(async (operation) => {
-    const names = Object.keys(operation.bodySchema?.properties ?? {})
-    for (const name of names) {
-      for (const value of wrongValues) await send(operation, normal(operation), { body: JSON.stringify({ [name]: value }), headers: { 'content-type': 'application/json' } })
-    }
-    if (operation.bodySchema) {
-      await send(operation, normal(operation), { body: JSON.stringify({ notKnown: 1 }), headers: { 'content-type': 'application/json' } })
-      for (const value of wrongValues) {
-        const all = Object.fromEntries(names.map((name) => [name, value]))
-        await send(operation, normal(operation), { body: JSON.stringify(all), headers: { 'content-type': 'application/json' } })
+test(
+  'every property takes wrong types, too long texts and missing values without breaking',
+  () =>
+    everyOperation(async (operation) => {
+      const names = Object.keys(operation.bodySchema?.properties ?? {})
+      for (const name of names) {
+        for (const value of wrongValues)
+          await send(operation, normal(operation), { body: JSON.stringify({ [name]: value }), headers: { 'content-type': 'application/json' } })
       }
-    }
-  }), 180_000)
+      if (operation.bodySchema) {
+        await send(operation, normal(operation), { body: JSON.stringify({ notKnown: 1 }), headers: { 'content-type': 'application/json' } })
+        for (const value of wrongValues) {
+          const all = Object.fromEntries(names.map((name) => [name, value]))
+          await send(operation, normal(operation), { body: JSON.stringify(all), headers: { 'content-type': 'application/json' } })
+        }
+      }
+    }),
+  180_000,
+)
 
-test('parameters in path, query and headers take anything without breaking', () =>
-  everyOperation(async (operation) => {
-    const init: RequestInit = operation.bodySchema ? { body: '{}', headers: { 'content-type': 'application/json' } } : {}
-    const texts = ['', '\u0000', '%00', '__proto__', 'a'.repeat(3000), '..', '../..', '💥', '-1', '1e309', '{"$gt":""}', 'x'.repeat(500)]
-    for (const text of texts) {
-      if (operation.path.includes('{')) await send(operation, fill(operation, () => text || ' '), init)
-      for (const name of operation.query) {
-        const query = new URLSearchParams({ [name]: text })
-        await send(operation, `${normal(operation)}?${query}`, init)
+test(
+  'parameters in path, query and headers take anything without breaking',
+  () =>
+    everyOperation(async (operation) => {
+      const init: RequestInit = operation.bodySchema ? { body: '{}', headers: { 'content-type': 'application/json' } } : {}
+      const texts = ['', '\u0000', '%00', '__proto__', 'a'.repeat(3000), '..', '../..', '💥', '-1', '1e309', '{"$gt":""}', 'x'.repeat(500)]
+      for (const text of texts) {
+        if (operation.path.includes('{'))
+          await send(
+            operation,
+            fill(operation, () => text || ' '),
+            init,
+          )
+        for (const name of operation.query) {
+          const query = new URLSearchParams({ [name]: text })
+          await send(operation, `${normal(operation)}?${query}`, init)
+        }
       }
-    }
-    for (const query of ['?a[b]=1', '?__proto__[x]=1', '?limit=1&limit=2', '?%ff%fe', '?cursor=AAAA', '?=', '?&&&', `?x=${'y'.repeat(4000)}`]) {
-      await send(operation, `${normal(operation)}${query}`, init)
-    }
-    await send(operation, normal(operation), { ...init, headers: { ...init.headers, 'if-match': 'nonsense', 'idempotency-key': 'k'.repeat(5000), 'pavan-wait-for': 'identity:0:99999999999999999999' } })
-    await send(operation, normal(operation), { ...init, headers: { ...init.headers, authorization: 'Bearer a.b.c' } })
-  }), 180_000)
+      for (const query of ['?a[b]=1', '?__proto__[x]=1', '?limit=1&limit=2', '?%ff%fe', '?cursor=AAAA', '?=', '?&&&', `?x=${'y'.repeat(4000)}`]) {
+        await send(operation, `${normal(operation)}${query}`, init)
+      }
+      await send(operation, normal(operation), {
+        ...init,
+        headers: { ...init.headers, 'if-match': 'nonsense', 'idempotency-key': 'k'.repeat(5000), 'pavan-wait-for': 'identity:0:99999999999999999999' },
+      })
+      await send(operation, normal(operation), { ...init, headers: { ...init.headers, authorization: 'Bearer a.b.c' } })
+    }),
+  180_000,
+)

@@ -128,7 +128,10 @@ export const compare = async ({ ours, limit, rounds = quick ? 3 : 5, millisecond
   await ours.run(warmup)
   const sides = { ours: [], limit: [] }
   for (let index = 0; index < rounds; index++) {
-    for (const [name, side] of [['limit', limit], ['ours', ours]]) {
+    for (const [name, side] of [
+      ['limit', limit],
+      ['ours', ours],
+    ]) {
       const before = side.pid ? cpuSeconds(side.pid) : undefined
       const result = await side.run(milliseconds)
       const cpu = side.pid ? ((cpuSeconds(side.pid) - before) / result.done) * 1000 : undefined

@@ -19,8 +19,7 @@ export const call = async <T = any>(url: string, options: CallOptions = {}): Pro
   const headers = new Headers(options.headers)
   if (options.token !== undefined) headers.set('authorization', `Bearer ${options.token}`)
   if (options.json !== undefined) headers.set('content-type', headers.get('content-type') ?? 'application/json')
-  const body =
-    options.json !== undefined ? JSON.stringify(options.json) : options.form !== undefined ? new URLSearchParams(options.form) : undefined
+  const body = options.json !== undefined ? JSON.stringify(options.json) : options.form !== undefined ? new URLSearchParams(options.form) : undefined
   const response = await fetch(url, { method: options.method ?? (body === undefined ? 'GET' : 'POST'), headers, body, redirect: 'manual' })
   const text = await response.text()
   return {
@@ -57,7 +56,10 @@ export class Browser {
     let { method = 'GET', body } = init
     for (let hop = 0; hop < 20; hop++) {
       const { pathname } = new URL(target)
-      const cookie = [...this.#cookies].filter(([, c]) => pathname.startsWith(c.path)).map(([name, c]) => `${name}=${c.value}`).join('; ')
+      const cookie = [...this.#cookies]
+        .filter(([, c]) => pathname.startsWith(c.path))
+        .map(([name, c]) => `${name}=${c.value}`)
+        .join('; ')
       const response = await fetch(target, {
         method,
         body,
@@ -98,12 +100,16 @@ export class Browser {
     const forms = [...this.page.matchAll(/<form\b([^>]*)>([\s\S]*?)<\/form>/gi)].map((match) => ({ tag: match[1] ?? '', inner: match[2] ?? '' }))
     const wanted = options.having ?? Object.keys(fields)[0] ?? ''
     const form = forms.find(({ tag, inner }) => !wanted || new RegExp(`name="${wanted}"`).test(inner) || tag.includes(wanted))
-    if (!form) throw new Error(`no form with ${wanted} at ${this.url.split('?')[0]} (${this.status}): ${this.page.replace(/<style[\s\S]*?<\/style>/g, '').slice(0, 1500)}`)
+    if (!form)
+      throw new Error(
+        `no form with ${wanted} at ${this.url.split('?')[0]} (${this.status}): ${this.page.replace(/<style[\s\S]*?<\/style>/g, '').slice(0, 1500)}`,
+      )
     const body = new URLSearchParams()
     for (const [input] of form.inner.matchAll(/<input\b[^>]*>/gi)) {
       const name = attribute(input, 'name')
       const type = attribute(input, 'type')
-      if (name && (type === 'hidden' || ((type === 'checkbox' || type === 'radio') && /\schecked/.test(input)))) body.set(name, decode(attribute(input, 'value') ?? 'on'))
+      if (name && (type === 'hidden' || ((type === 'checkbox' || type === 'radio') && /\schecked/.test(input))))
+        body.set(name, decode(attribute(input, 'value') ?? 'on'))
     }
     for (const [name, value] of Object.entries(fields)) body.set(name, value)
     const action = new URL(decode(attribute(`<form ${form.tag}>`, 'action') ?? '') || this.url, this.url).href

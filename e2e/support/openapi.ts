@@ -14,7 +14,14 @@ export interface Operation {
 
 export const operationsOf = (document: any): Operation[] => {
   const resolve = (schema: any): any =>
-    typeof schema?.$ref === 'string' ? resolve(schema.$ref.slice(2).split('/').reduce((node: any, key: string) => node?.[key], document)) : schema
+    typeof schema?.$ref === 'string'
+      ? resolve(
+          schema.$ref
+            .slice(2)
+            .split('/')
+            .reduce((node: any, key: string) => node?.[key], document),
+        )
+      : schema
   return Object.entries<any>(document.paths).flatMap(([path, item]) =>
     Object.entries<any>(item)
       .filter(([method]) => ['get', 'post', 'put', 'patch', 'delete'].includes(method))
@@ -28,7 +35,7 @@ export const operationsOf = (document: any): Operation[] => {
           path,
           query: parameters.filter((one) => one.in === 'query').map((one) => one.name as string),
           parameters: parameters.filter((one) => one.in === 'path').map((one) => one.name as string),
-          ...(schema ? { bodySchema: schema.properties ? schema : (schema.oneOf ?? schema.anyOf)?.map(resolve)?.[0] ?? schema } : {}),
+          ...(schema ? { bodySchema: schema.properties ? schema : ((schema.oneOf ?? schema.anyOf)?.map(resolve)?.[0] ?? schema) } : {}),
           oauth: path.startsWith('/t/'),
           isPublic: Array.isArray(operation.security) && operation.security.length === 0,
         }

@@ -7,7 +7,28 @@ export interface DemoPerson {
   readonly signIns: readonly { readonly at: number; readonly client: string; readonly outcome: 'succeeded' | 'wrong-password' }[]
 }
 
-const first = ['Ada', 'Bilal', 'Chiara', 'Dmitri', 'Elif', 'Farah', 'Goran', 'Hana', 'Idris', 'Jana', 'Kofi', 'Leila', 'Mateo', 'Nadia', 'Omar', 'Priya', 'Quentin', 'Rosa', 'Sami', 'Tariq']
+const first = [
+  'Ada',
+  'Bilal',
+  'Chiara',
+  'Dmitri',
+  'Elif',
+  'Farah',
+  'Goran',
+  'Hana',
+  'Idris',
+  'Jana',
+  'Kofi',
+  'Leila',
+  'Mateo',
+  'Nadia',
+  'Omar',
+  'Priya',
+  'Quentin',
+  'Rosa',
+  'Sami',
+  'Tariq',
+]
 const last = ['Abadi', 'Berg', 'Castro', 'Dahl', 'Ekwueme', 'Fischer', 'Greco', 'Haddad', 'Ivanov', 'Jansen']
 const day = 86_400_000
 

@@ -19,21 +19,14 @@ export interface Decider<C, E extends DomainEvent, S> {
 }
 
 /** The state after the given events. */
-export const fold = <E extends DomainEvent, S>(
-  decider: Pick<Decider<never, E, S>, 'initial' | 'evolve'>,
-  events: Iterable<E>,
-): S => {
+export const fold = <E extends DomainEvent, S>(decider: Pick<Decider<never, E, S>, 'initial' | 'evolve'>, events: Iterable<E>): S => {
   let state = decider.initial
   for (const event of events) state = decider.evolve(state, event)
   return state
 }
 
 /** All claim changes of new events, each judged against the state before it. */
-export const claimsOf = <E extends DomainEvent, S>(
-  decider: Decider<never, E, S>,
-  state: S,
-  events: readonly E[],
-): readonly ClaimChange[] => {
+export const claimsOf = <E extends DomainEvent, S>(decider: Decider<never, E, S>, state: S, events: readonly E[]): readonly ClaimChange[] => {
   if (!decider.claims) return []
   const changes: ClaimChange[] = []
   let current = state
@@ -43,4 +36,3 @@ export const claimsOf = <E extends DomainEvent, S>(
   }
   return changes
 }
-

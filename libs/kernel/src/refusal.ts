@@ -13,8 +13,7 @@ export const refuse = (code: string, params: Readonly<Record<string, string | nu
   params,
 })
 
-export const isRefusal = (value: unknown): value is Refusal =>
-  typeof value === 'object' && value !== null && (value as { refused?: unknown }).refused === true
+export const isRefusal = (value: unknown): value is Refusal => typeof value === 'object' && value !== null && (value as { refused?: unknown }).refused === true
 
 /** Carries a refusal through code that can only throw, such as an HTTP guard. */
 export class RefusalError extends Error {

@@ -114,7 +114,7 @@ export class Db {
     const writes = batch.map((pending) => pending.write)
     let weight = 0
     for (const pending of batch) weight += pending.weight
-    if (this.#place.inline(weight)) {
+    if (this.#place.inline(weight) || !this.#threadIsUp()) {
       const start = performance.now()
       const answers = commit(this.reader, writes)
       this.#place.measured(performance.now() - start, weight, true)
@@ -189,6 +189,11 @@ export class Db {
     const result = task()
     this.#inThread(result.catch(() => undefined))
     return result
+  }
+
+  /** A thread that is still starting is not waited for, unless everything is to be committed there. */
+  #threadIsUp(): boolean {
+    return this.#options.commitOn === 'thread' || this.#options.writer.warm()
   }
 
   #inThread(task: Promise<unknown>): void {

@@ -11,6 +11,7 @@ interface Waiting {
 
 export class WriterThread {
   #worker: Worker | undefined
+  #ready = false
   #next = 1
   readonly #waiting = new Map<number, Waiting>()
 
@@ -24,6 +25,12 @@ export class WriterThread {
     })
   }
 
+  /** Whether the thread is up; begins to start it when it is not. Until then nobody should wait for it. */
+  warm(): boolean {
+    this.#worker ??= this.#start()
+    return this.#ready
+  }
+
   async close(): Promise<void> {
     const worker = this.#worker
     this.#worker = undefined
@@ -32,7 +39,9 @@ export class WriterThread {
 
   #start(): Worker {
     const worker = startWorker()
+    worker.unref()
     worker.on('message', (done: Done) => {
+      this.#ready = true
       const waiting = this.#waiting.get(done.id)
       this.#waiting.delete(done.id)
       // An idle writer does not keep the process alive; one at work does.
@@ -40,7 +49,10 @@ export class WriterThread {
       waiting?.resolve(done)
     })
     const lost = (error: Error) => {
-      if (this.#worker === worker) this.#worker = undefined
+      if (this.#worker === worker) {
+        this.#worker = undefined
+        this.#ready = false
+      }
       for (const { reject } of this.#waiting.values()) reject(error)
       this.#waiting.clear()
     }

@@ -52,6 +52,18 @@ export const clientUpdated = defineEvent('client.updated', 'The whole settings o
 export const clientDeleted = defineEvent('client.deleted', 'A client may ask for tokens no more.', { data: z.object({ application: id }) })
 
 export const adminEvents = [
-  tenantCreated, tenantRenamed, tenantSettingsSet, organizationCreated, organizationRenamed, organizationDeleted, memberAdded,
-  memberRemoved, applicationCreated, applicationUpdated, applicationDeleted, clientRegistered, clientUpdated, clientDeleted,
+  tenantCreated,
+  tenantRenamed,
+  tenantSettingsSet,
+  organizationCreated,
+  organizationRenamed,
+  organizationDeleted,
+  memberAdded,
+  memberRemoved,
+  applicationCreated,
+  applicationUpdated,
+  applicationDeleted,
+  clientRegistered,
+  clientUpdated,
+  clientDeleted,
 ] as const

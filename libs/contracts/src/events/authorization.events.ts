@@ -43,6 +43,4 @@ export const roleUnassigned = defineEvent('role.unassigned', 'A subject has a ro
   data: z.object({ assignee: id, role: key, organization: id.optional() }),
 })
 
-export const authorizationEvents = [
-  resourceDefined, resourceDeleted, roleDefined, roleDeleted, policySet, policyDeleted, roleAssigned, roleUnassigned,
-] as const
+export const authorizationEvents = [resourceDefined, resourceDeleted, roleDefined, roleDeleted, policySet, policyDeleted, roleAssigned, roleUnassigned] as const

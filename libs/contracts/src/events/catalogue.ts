@@ -6,7 +6,5 @@ import { identityEvents } from './identity.events.js'
 import { profilesEvents, storePurged } from './profiles.events.js'
 
 export const eventCatalogue: ReadonlyMap<string, AnyEventType> = new Map(
-  ([...identityEvents, ...adminEvents, ...authorizationEvents, ...profilesEvents, storePurged] as readonly AnyEventType[]).map(
-    (event) => [event.type, event],
-  ),
+  ([...identityEvents, ...adminEvents, ...authorizationEvents, ...profilesEvents, storePurged] as readonly AnyEventType[]).map((event) => [event.type, event]),
 )

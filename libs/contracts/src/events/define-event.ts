@@ -4,7 +4,12 @@ type Shape = z.ZodObject
 type Part<S> = S extends z.ZodType ? z.output<S> : undefined
 
 /** One event type: its name, the version of its schema, and what its three parts may hold. */
-export interface EventType<T extends string = string, D extends Shape = Shape, P extends Shape | undefined = Shape | undefined, K extends Shape | undefined = Shape | undefined> {
+export interface EventType<
+  T extends string = string,
+  D extends Shape = Shape,
+  P extends Shape | undefined = Shape | undefined,
+  K extends Shape | undefined = Shape | undefined,
+> {
   readonly type: T
   readonly schema: number
   /** One sentence for the event reference. */
@@ -14,8 +19,7 @@ export interface EventType<T extends string = string, D extends Shape = Shape, P
   readonly secret: K
   /** Makes an event, checked by the compiler; the store checks it again by schema. */
   readonly of: (
-    parts: { data: z.input<D> } & (P extends Shape ? { personal: z.input<P> } : object) &
-      (K extends Shape ? { secret: z.input<K> } : object),
+    parts: { data: z.input<D> } & (P extends Shape ? { personal: z.input<P> } : object) & (K extends Shape ? { secret: z.input<K> } : object),
   ) => EventOf<EventType<T, D, P, K>>
 }
 
@@ -30,12 +34,7 @@ export type EventOf<X> =
  * Declares an event. `data` is open to the bus, `personal` is encrypted under the subject's key,
  * `secret` is encrypted and never leaves the service that wrote it.
  */
-export const defineEvent = <
-  const T extends string,
-  D extends Shape,
-  P extends Shape | undefined = undefined,
-  K extends Shape | undefined = undefined,
->(
+export const defineEvent = <const T extends string, D extends Shape, P extends Shape | undefined = undefined, K extends Shape | undefined = undefined>(
   type: T,
   summary: string,
   parts: { data: D; personal?: P; secret?: K; schema?: number },

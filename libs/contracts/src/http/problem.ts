@@ -27,17 +27,29 @@ export type Problem = z.output<typeof problem>
 /** Problems that any service may answer. */
 export const commonProblems = {
   'request.body.invalid': { status: 400, title: 'The request is not valid', detail: 'Correct the fields named in errors and send it again.' },
-  'request.body.malformed': { status: 400, title: 'The body cannot be read', detail: 'Send well-formed UTF-8 JSON without NUL characters and without __proto__ keys.' },
+  'request.body.malformed': {
+    status: 400,
+    title: 'The body cannot be read',
+    detail: 'Send well-formed UTF-8 JSON without NUL characters and without __proto__ keys.',
+  },
   'request.body.too-large': { status: 413, title: 'The body is too large', detail: 'Send at most {limit} bytes.' },
   'request.content-type.unsupported': { status: 415, title: 'The content type is not supported', detail: 'Send application/json.' },
   'request.parameter.invalid': { status: 400, title: 'A parameter is not valid', detail: 'Correct the parameters named in errors and send it again.' },
   'request.route.not-found': { status: 404, title: 'There is nothing here', detail: 'See /docs for the operations that exist.' },
   'request.method.not-allowed': { status: 405, title: 'The method is not allowed here', detail: 'Use one of the methods in the Allow header.' },
   'request.token.missing': { status: 401, title: 'No access token', detail: 'Send an access token as Authorization: Bearer.' },
-  'request.token.invalid': { status: 401, title: 'The access token is not accepted', detail: 'It is expired, revoked, malformed, or meant for another audience. Get a new one.' },
+  'request.token.invalid': {
+    status: 401,
+    title: 'The access token is not accepted',
+    detail: 'It is expired, revoked, malformed, or meant for another audience. Get a new one.',
+  },
   'request.access.denied': { status: 403, title: 'Not allowed', detail: 'Your roles do not allow {action} on {resource}. Ask an administrator of the tenant.' },
   'request.rate.limited': { status: 429, title: 'Too many requests', detail: 'Wait the seconds given in Retry-After.' },
-  'request.idempotency.in-progress': { status: 409, title: 'The same request is still running', detail: 'Repeat it in a moment with the same Idempotency-Key.' },
+  'request.idempotency.in-progress': {
+    status: 409,
+    title: 'The same request is still running',
+    detail: 'Repeat it in a moment with the same Idempotency-Key.',
+  },
   'request.idempotency.mismatch': { status: 422, title: 'The Idempotency-Key was used for another request', detail: 'Use a new key for a new request.' },
   'request.version.conflict': { status: 412, title: 'It was changed meanwhile', detail: 'Read it again and send the ETag that you got as If-Match.' },
   'request.version.required': { status: 428, title: 'If-Match is missing', detail: 'Read it first and send its ETag as If-Match.' },

@@ -163,7 +163,7 @@ export abstract class EventConsumer {
 
   async #handle({ context, p, events }: BusBatch): Promise<void> {
     let done = await this.position(context, p)
-    let pending: RowChange<never>[] = []
+    let pending: RowChange<any>[] = []
     /** Up to which event `pending` is complete. */
     let upTo = done
     const flush = async (): Promise<void> => {
@@ -241,7 +241,7 @@ export abstract class EventConsumer {
     throw new TypeError(`${this.name}: change ${result.failed} does not hold: ${changes[result.failed]?.op} in ${changes[result.failed]?.table.name}`)
   }
 
-  #park(event: StoredEvent, stream: string, error: string): RowChange<never> {
+  #park(event: StoredEvent, stream: string, error: string): RowChange<any> {
     const row: ParkedEvent = {
       consumer: this.name,
       stream,
@@ -254,7 +254,10 @@ export abstract class EventConsumer {
     }
     if (error) {
       this.#lastError = error
-      this.log.error({ consumer: this.name, stream, type: event.type, seq: event.position.seq, reason: error }, 'an event could not be processed; its stream is parked')
+      this.log.error(
+        { consumer: this.name, stream, type: event.type, seq: event.position.seq, reason: error },
+        'an event could not be processed; its stream is parked',
+      )
     }
     this.#noteParked(row)
     return put(parkedEvents, parkedKey(this.name, event), row)
@@ -262,7 +265,10 @@ export abstract class EventConsumer {
 
   #noteParked(row: ParkedEvent): void {
     const known = this.#parked.get(row.stream)
-    this.#parked.set(row.stream, known ? { ...known, waiting: known.waiting + 1 } : { stream: row.stream, type: row.type, error: row.error, parkedAt: row.parkedAt, waiting: 1 })
+    this.#parked.set(
+      row.stream,
+      known ? { ...known, waiting: known.waiting + 1 } : { stream: row.stream, type: row.type, error: row.error, parkedAt: row.parkedAt, waiting: 1 },
+    )
   }
 
   #wake(): void {

@@ -131,12 +131,22 @@ export class Aggregate<C, E extends DomainEvent, S> {
     const started = performance.now()
     const sealed: NewEvent[] = []
     for (const event of events) sealed.push(await this.cipher.seal(stream, this.#checked(event, context)))
-    const result = await this.store.append(stream, sealed, { expected: version, claims: claimsOf(this.decider, before, events), commandId: context.meta.commandId })
+    const result = await this.store.append(stream, sealed, {
+      expected: version,
+      claims: claimsOf(this.decider, before, events),
+      commandId: context.meta.commandId,
+    })
     this.#latency?.record((performance.now() - started) / 1000)
     let state = before
     if (!result.repeated) for (const event of events) state = this.decider.evolve(state, event)
     else state = (await this.load(context.tenant, context.id)).state
-    return { state, version: result.version, position: positionToken(this.context, result.position), events: result.repeated ? [] : events, repeated: result.repeated }
+    return {
+      state,
+      version: result.version,
+      position: positionToken(this.context, result.position),
+      events: result.repeated ? [] : events,
+      repeated: result.repeated,
+    }
   }
 
   /** Throws when a decider returned something that its contract does not allow: a programming error that must not be stored. */

@@ -76,4 +76,3 @@ export abstract class EventStore {
   /** Calls back soon after commits. A hint, never a delivery: it may come late, twice or not at all. Returns how to stop. */
   abstract onAppend(wake: () => void): () => void
 }
-

@@ -7,7 +7,8 @@ export interface TokenParts {
   readonly seq: number
 }
 
-export const positionToken = (context: string, position: { readonly p: number; readonly seq: number }): PositionToken => `${context}:${position.p}:${position.seq}`
+export const positionToken = (context: string, position: { readonly p: number; readonly seq: number }): PositionToken =>
+  `${context}:${position.p}:${position.seq}`
 
 /** The parts, or `undefined` when the text is no position. */
 export const parsePositionToken = (text: string): TokenParts | undefined => {

@@ -39,7 +39,6 @@ export const Refuses =
   (_target, _name, descriptor: PropertyDescriptor) =>
     Reflect.defineMetadata(refusesKey, codes, descriptor.value as object)
 
-export const answerOf = (handler: object): AnswerDeclaration | undefined =>
-  Reflect.getMetadata(answersKey, handler) as AnswerDeclaration | undefined
+export const answerOf = (handler: object): AnswerDeclaration | undefined => Reflect.getMetadata(answersKey, handler) as AnswerDeclaration | undefined
 
 export const refusalsOf = (handler: object): readonly string[] => (Reflect.getMetadata(refusesKey, handler) as string[] | undefined) ?? []

@@ -41,8 +41,7 @@ export const commandOf = (request: FastifyRequest): CommandEnvelope => {
   const { requestId, traceparent } = requestContextOf(request.raw)
   const seed = seeds.get(request.raw)
   let made = 0
-  const newId = (kind: IdKind): string =>
-    seed ? makeId(kind, seed.at, derive(seed, made++)) : makeId(kind, Date.now(), (into) => getRandomValues(into))
+  const newId = (kind: IdKind): string => (seed ? makeId(kind, seed.at, derive(seed, made++)) : makeId(kind, Date.now(), (into) => getRandomValues(into)))
   const commandId = newId('command')
   const reason = request.headers['pavan-reason']
   return {

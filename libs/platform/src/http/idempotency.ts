@@ -107,7 +107,9 @@ export class IdempotencyInterceptor implements NestInterceptor {
         const value = call.reply.getHeader(name)
         if (value !== undefined) headers[name] = String(value)
       }
-      await this.rows.apply([{ op: 'put', table: idempotencyTable, key, row: { ...row, done: true, status: call.reply.statusCode, personal: { headers, body } } }] as never)
+      await this.rows.apply([
+        { op: 'put', table: idempotencyTable, key, row: { ...row, done: true, status: call.reply.statusCode, personal: { headers, body } } },
+      ] as never)
       return body
     } catch (thrown) {
       await this.giveBack(key, row, thrown)
@@ -127,7 +129,10 @@ export class IdempotencyInterceptor implements NestInterceptor {
   private repeat(call: Call, row: IdempotencyRow): unknown {
     // The caller was erased meanwhile: the answer can no longer be read, and what it did must not be done again.
     if (!row.personal) throw new RefusalError('request.idempotency.mismatch')
-    void call.reply.status(row.status ?? 200).headers(row.personal.headers).header('idempotency-replayed', 'true')
+    void call.reply
+      .status(row.status ?? 200)
+      .headers(row.personal.headers)
+      .header('idempotency-replayed', 'true')
     return row.personal.body
   }
 }

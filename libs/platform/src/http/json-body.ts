@@ -23,8 +23,7 @@ export const checkValue = (value: unknown, lookForNul: boolean, depth = 0): void
   }
 }
 
-export const limitOf = (request: FastifyRequest): number =>
-  (request.routeOptions.config as { bodyLimit?: number }).bodyLimit ?? defaultBodyLimit
+export const limitOf = (request: FastifyRequest): number => (request.routeOptions.config as { bodyLimit?: number }).bodyLimit ?? defaultBodyLimit
 
 /** Takes the place of Fastify's parsers: JSON only, everything else is 415. */
 export const readJsonBodies = (fastify: FastifyInstance): void => {

@@ -36,7 +36,10 @@ export class ProblemFilter implements ExceptionFilter {
     const context = requestContextOf(request.raw)
     const answer = this.problems.of(thrown, context)
     if (answer.accident) {
-      this.log.error({ error: thrown, method: request.method, route: request.routeOptions?.url, request_id: context.requestId, trace_id: context.traceId }, 'request failed')
+      this.log.error(
+        { error: thrown, method: request.method, route: request.routeOptions?.url, request_id: context.requestId, trace_id: context.traceId },
+        'request failed',
+      )
     }
     return answer
   }

@@ -111,9 +111,7 @@ export class Problems {
 }
 
 const namedInput = (refusal: RefusalError): readonly InputError[] | undefined =>
-  typeof refusal.params.pointer === 'string'
-    ? [{ pointer: refusal.params.pointer, detail: String(refusal.params.detail ?? 'is not valid') }]
-    : undefined
+  typeof refusal.params.pointer === 'string' ? [{ pointer: refusal.params.pointer, detail: String(refusal.params.detail ?? 'is not valid') }] : undefined
 
 const fill = (text: string, params: Readonly<Record<string, string | number>>): string =>
   text.replace(/\{(\w+)\}/g, (_, name: string) => String(params[name] ?? `the ${name}`))

@@ -20,7 +20,12 @@ export class MirroredSigningKeys extends SigningKeys {
   }
 
   open(): Promise<void> {
-    const what = { view: signingKeysView.name, table: signingKeysTable, index: 'byTenant', keyOf: (row: SigningKeyRow) => keyOf(row.tenant, row.kid ?? 'issuer') }
+    const what = {
+      view: signingKeysView.name,
+      table: signingKeysTable,
+      index: 'byTenant',
+      keyOf: (row: SigningKeyRow) => keyOf(row.tenant, row.kid ?? 'issuer'),
+    }
     return mirror(this, what, (key, row) => {
       if (row) this.#rows.set(key, row)
       else this.#rows.delete(key)

@@ -27,7 +27,9 @@ export const signingKeysView = defineView({
   tables: [signingKeysTable],
   on: [
     on(tenantCreated, (event) => [put(signingKeysTable, keyOf(event.stream.id, 'issuer'), { tenant: event.stream.id, slug: event.data.slug })]),
-    on(signingKeyCreated, (event) => [put(signingKeysTable, keyOf(event.stream.tenant, event.data.kid), { tenant: event.stream.tenant, kid: event.data.kid, jwk: event.data.jwk })]),
+    on(signingKeyCreated, (event) => [
+      put(signingKeysTable, keyOf(event.stream.tenant, event.data.kid), { tenant: event.stream.tenant, kid: event.data.kid, jwk: event.data.jwk }),
+    ]),
     on(signingKeyRetired, (event) => [patch(signingKeysTable, keyOf(event.stream.tenant, event.data.kid), { verifiedUntil: event.data.verifiedUntil })]),
   ],
 })

@@ -22,11 +22,20 @@ const escape = (segment: PropertyKey): string => String(segment).replaceAll('~',
 const pointerOf = (metadata: ArgumentMetadata, issue: Issue): string =>
   metadata.type === 'body' && metadata.data === undefined
     ? issue.path.map((segment) => `/${escape(segment)}`).join('')
-    : [metadata.data, ...issue.path].filter((part) => part !== undefined).map(String).join('.')
+    : [metadata.data, ...issue.path]
+        .filter((part) => part !== undefined)
+        .map(String)
+        .join('.')
 
 /** Key names are the caller's own text: they are told back shortened. */
 const detailOf = (issue: Issue): string =>
-  (issue.code === 'unrecognized_keys' ? `has unknown keys: ${issue.keys.slice(0, 5).map((key) => key.slice(0, 40)).join(', ')}` : issue.message).slice(0, 300)
+  (issue.code === 'unrecognized_keys'
+    ? `has unknown keys: ${issue.keys
+        .slice(0, 5)
+        .map((key) => key.slice(0, 40))
+        .join(', ')}`
+    : issue.message
+  ).slice(0, 300)
 
 @Injectable()
 export class SchemaPipe implements PipeTransform {

@@ -65,7 +65,9 @@ export class JobRunner {
     const mine = lease.holder === this.holder
     if (!mine && lease.until > now) return undefined
     const fence = mine ? lease.fence : lease.fence + 1
-    const result = await this.rows.apply([patch(leases, name, { holder: this.holder, fence, until }, { holder: lease.holder, fence: lease.fence, until: lease.until })])
+    const result = await this.rows.apply([
+      patch(leases, name, { holder: this.holder, fence, until }, { holder: lease.holder, fence: lease.fence, until: lease.until }),
+    ])
     return result.applied ? fence : undefined
   }
 

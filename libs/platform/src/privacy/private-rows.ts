@@ -3,7 +3,7 @@ import { Rows, type ApplyResult, type Checkpoint, type FindQuery, type Page, typ
 import { SubjectErased, type KeyRing } from './key-ring.js'
 
 type Row = Record<string, unknown>
-type Table = TableDefinition<never>
+type Table = TableDefinition<any>
 
 const place = (table: Table, key: string): string => `row/${table.name}/${key}`
 
@@ -38,7 +38,7 @@ export class PrivateRows extends Rows {
     return { ...page, items: (await Promise.all(page.items.map((row) => this.#openRow(table as never, row as Row)))) as R[] }
   }
 
-  async apply(changes: readonly RowChange<never>[], upTo?: Checkpoint): Promise<ApplyResult> {
+  async apply(changes: readonly RowChange<any>[], upTo?: Checkpoint): Promise<ApplyResult> {
     const sealed = changes.some(isPrivate) ? await Promise.all(changes.map((change) => this.#sealChange(change))) : changes
     return this.rows.apply(sealed, upTo)
   }
@@ -51,9 +51,9 @@ export class PrivateRows extends Rows {
     return { ...row, [field]: await this.keys.open(String(row[tenant]), String(row[subject]), place(table, key), text) }
   }
 
-  async #sealChange(change: RowChange<never>): Promise<RowChange<never>> {
+  async #sealChange(change: RowChange<any>): Promise<RowChange<any>> {
     if (change.op === 'once') {
-      const then = await Promise.all(change.then.map((next) => this.#sealChange(next as RowChange<never>)))
+      const then = await Promise.all(change.then.map((next) => this.#sealChange(next as RowChange<any>)))
       const first = await this.#sealRow(change.table, change.key, change.row as Row)
       return { ...change, row: first as never, then: then as never }
     }
@@ -80,5 +80,5 @@ export class PrivateRows extends Rows {
   }
 }
 
-const isPrivate = (change: RowChange<never>): boolean =>
-  change.table.personal !== undefined || (change.op === 'once' && change.then.some((next) => isPrivate(next as RowChange<never>)))
+const isPrivate = (change: RowChange<any>): boolean =>
+  change.table.personal !== undefined || (change.op === 'once' && change.then.some((next) => isPrivate(next as RowChange<any>)))

@@ -47,7 +47,10 @@ export const purgeReaction = (service: string, rules: readonly PurgeRule[]): Rea
             const counts = await purgeTable(tenant, user, tableRules)
             if (counts.residue > 0) throw new Error(`${service}/${table.name}: rows of an erased person are left`)
             const report = { user, erasure, store: `${service}/${table.name}`, ...counts }
-            await reports.handle({ tenant, id: `${erasure}/${service}/${table.name}`, meta: { ...command.meta, commandId: `${command.commandId}:${table.name}` } }, report)
+            await reports.handle(
+              { tenant, id: `${erasure}/${service}/${table.name}`, meta: { ...command.meta, commandId: `${command.commandId}:${table.name}` } },
+              report,
+            )
           }
           const events = { user, erasure, store: `${service}/events`, removed: 0, residue: 0 }
           await reports.handle({ tenant, id: `${erasure}/${service}/events`, meta: { ...command.meta, commandId: `${command.commandId}:events` } }, events)

@@ -18,9 +18,7 @@ export abstract class Log {
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 
-const personal = [
-  'password', 'secret', 'token', 'code', 'email', 'name', 'phone', 'address', 'ip', 'authorization', 'cookie', 'personal', 'body', 'query',
-]
+const personal = ['password', 'secret', 'token', 'code', 'email', 'name', 'phone', 'address', 'ip', 'authorization', 'cookie', 'personal', 'body', 'query']
 
 export interface LogOptions {
   readonly level?: LogLevel

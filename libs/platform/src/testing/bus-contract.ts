@@ -21,7 +21,8 @@ const event = (seq: number, more: Partial<StoredEvent> = {}): StoredEvent => ({
   meta: { actor: { type: 'system', id: 'contract' } },
   ...more,
 })
-const events = (from: number, to: number, more: Partial<StoredEvent> = {}): StoredEvent[] => Array.from({ length: to - from + 1 }, (_, i) => event(from + i, more))
+const events = (from: number, to: number, more: Partial<StoredEvent> = {}): StoredEvent[] =>
+  Array.from({ length: to - from + 1 }, (_, i) => event(from + i, more))
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i)
 
 /** Collects what a group gets. */
@@ -29,7 +30,8 @@ const collector = () => {
   const batches: BusBatch[] = []
   return {
     batches,
-    seqs: (context = 'identity', p = 0): number[] => batches.filter((batch) => batch.context === context && batch.p === p).flatMap((batch) => batch.events.map(({ position }) => position.seq)),
+    seqs: (context = 'identity', p = 0): number[] =>
+      batches.filter((batch) => batch.context === context && batch.p === p).flatMap((batch) => batch.events.map(({ position }) => position.seq)),
     handle: async (batch: BusBatch): Promise<void> => void batches.push(batch),
   }
 }
@@ -215,9 +217,18 @@ export const busContract = (create: () => Promise<BusUnderTest>): void => {
 
     test('a group that knows where it stands starts there, forwards or backwards', async () => {
       await bus.publish(events(1, 20))
-      for (const [from, expected] of [[15, range(16, 20)], [0, range(1, 20)], [undefined, range(1, 20)]] as const) {
+      for (const [from, expected] of [
+        [15, range(16, 20)],
+        [0, range(1, 20)],
+        [undefined, range(1, 20)],
+      ] as const) {
         const group = collector()
-        const stop = await bus.subscribe({ group: `g${from}`, contexts: ['identity'], handle: group.handle, from: async (context, p) => (context === 'identity' && p === 0 ? from : undefined) })
+        const stop = await bus.subscribe({
+          group: `g${from}`,
+          contexts: ['identity'],
+          handle: group.handle,
+          from: async (context, p) => (context === 'identity' && p === 0 ? from : undefined),
+        })
         await until(() => group.seqs().includes(20))
         expect(group.seqs()).toEqual(expected)
         await stop()
@@ -257,7 +268,10 @@ export const busContract = (create: () => Promise<BusUnderTest>): void => {
 
     test('the last position of each partition', async () => {
       await bus.publish([...events(1, 4), event(9, { position: { p: 3, seq: 9 } }), event(2, { context: 'admin' })])
-      expect((await bus.heads('identity')).toSorted((a, b) => a.p - b.p)).toEqual([{ p: 0, seq: 4 }, { p: 3, seq: 9 }])
+      expect((await bus.heads('identity')).toSorted((a, b) => a.p - b.p)).toEqual([
+        { p: 0, seq: 4 },
+        { p: 3, seq: 9 },
+      ])
     })
   })
 

@@ -37,7 +37,10 @@ const all = async (store: EventStore, page = 500): Promise<StoredEvent[]> => {
 
 const outcomes = async (attempts: readonly Promise<unknown>[]): Promise<{ won: number; lost: unknown[] }> => {
   const settled = await Promise.allSettled(attempts)
-  return { won: settled.filter(({ status }) => status === 'fulfilled').length, lost: settled.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : [])) }
+  return {
+    won: settled.filter(({ status }) => status === 'fulfilled').length,
+    lost: settled.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : [])),
+  }
 }
 
 export const eventStoreContract = (create: () => Promise<EventStoreUnderTest>): void => {
@@ -56,7 +59,16 @@ export const eventStoreContract = (create: () => Promise<EventStoreUnderTest>): 
     })
 
     test('what is appended is read back whole, with context, stream, version and position', async () => {
-      const full = event({ text: 'ü 😀 \u0000 "', nested: { list: [1, null, true] } }, { subject: 'usr_1', personal: 'p.cipher', secret: 's.cipher', origin: 'o.cipher', meta: { actor: { type: 'user', id: 'usr_1' }, commandId: 'cmd_1', reason: 'why' } })
+      const full = event(
+        { text: 'ü 😀 \u0000 "', nested: { list: [1, null, true] } },
+        {
+          subject: 'usr_1',
+          personal: 'p.cipher',
+          secret: 's.cipher',
+          origin: 'o.cipher',
+          meta: { actor: { type: 'user', id: 'usr_1' }, commandId: 'cmd_1', reason: 'why' },
+        },
+      )
       const result = await store.append(user('usr_1'), [full], { expected: 0 })
       expect(result).toEqual({ version: 1, position: { p: expect.any(Number), seq: expect.any(Number) }, repeated: false })
       const expected = { ...full, context: under.context, stream: user('usr_1'), version: 1, position: result.position }
@@ -75,21 +87,44 @@ export const eventStoreContract = (create: () => Promise<EventStoreUnderTest>): 
     test('versions of a stream begin at 1 and have no gaps; reading may begin anywhere', async () => {
       await store.append(user('usr_1'), [event('a'), event('b'), event('c')], { expected: 0 })
       expect((await store.append(user('usr_1'), [event('d')], { expected: 3 })).version).toBe(4)
-      expect((await store.read(user('usr_1'))).map(({ version, data }) => [version, data])).toEqual([[1, 'a'], [2, 'b'], [3, 'c'], [4, 'd']])
+      expect((await store.read(user('usr_1'))).map(({ version, data }) => [version, data])).toEqual([
+        [1, 'a'],
+        [2, 'b'],
+        [3, 'c'],
+        [4, 'd'],
+      ])
       expect((await store.read(user('usr_1'), 3)).map(({ data }) => data)).toEqual(['c', 'd'])
       expect(await store.read(user('usr_1'), 5)).toEqual([])
     })
 
     test('a commit has 1 to 1,000 events', async () => {
       await expect(store.append(user('none'), [], { expected: 0 })).rejects.toThrow(RangeError)
-      await expect(store.append(user('many'), Array.from({ length: 1_001 }, () => event()), { expected: 0 })).rejects.toThrow(RangeError)
-      expect((await store.append(user('most'), Array.from({ length: 1_000 }, (_, i) => event(i)), { expected: 0 })).version).toBe(1_000)
+      await expect(
+        store.append(
+          user('many'),
+          Array.from({ length: 1_001 }, () => event()),
+          { expected: 0 },
+        ),
+      ).rejects.toThrow(RangeError)
+      expect(
+        (
+          await store.append(
+            user('most'),
+            Array.from({ length: 1_000 }, (_, i) => event(i)),
+            { expected: 0 },
+          )
+        ).version,
+      ).toBe(1_000)
       expect((await store.read(user('most'))).map(({ data }) => data)).toEqual(Array.from({ length: 1_000 }, (_, i) => i))
     })
 
     test('a big commit is read back whole', async () => {
       const big = 'x'.repeat(50_000)
-      await store.append(user('big'), Array.from({ length: 40 }, () => event(big)), { expected: 0 })
+      await store.append(
+        user('big'),
+        Array.from({ length: 40 }, () => event(big)),
+        { expected: 0 },
+      )
       expect((await store.read(user('big'))).every(({ data }) => data === big)).toBe(true)
     })
 
@@ -104,8 +139,19 @@ export const eventStoreContract = (create: () => Promise<EventStoreUnderTest>): 
   })
 
   describe('the expected version is exact', () => {
-    test.each([[0, 1], [0, 2], [2, 0], [2, 1], [2, 3]])('given %i events, when appending at %i, then it conflicts and writes nothing', async (length, expected) => {
-      if (length > 0) await store.append(user('usr_1'), Array.from({ length }, () => event()), { expected: 0 })
+    test.each([
+      [0, 1],
+      [0, 2],
+      [2, 0],
+      [2, 1],
+      [2, 3],
+    ])('given %i events, when appending at %i, then it conflicts and writes nothing', async (length, expected) => {
+      if (length > 0)
+        await store.append(
+          user('usr_1'),
+          Array.from({ length }, () => event()),
+          { expected: 0 },
+        )
       const conflict = store.append(user('usr_1'), [event()], { expected })
       await expect(conflict).rejects.toThrow(VersionConflict)
       await expect(conflict).rejects.toMatchObject({ expected, actual: length })
@@ -121,7 +167,9 @@ export const eventStoreContract = (create: () => Promise<EventStoreUnderTest>): 
 
     test('an append that fails hurts none that travels with it', async () => {
       await store.append(user('old'), [event()], { expected: 0 })
-      const attempts = Array.from({ length: 40 }, (_, i) => (i % 4 === 0 ? store.append(user('old'), [event()], { expected: 0 }) : store.append(user(`new-${i}`), [event()], { expected: 0 })))
+      const attempts = Array.from({ length: 40 }, (_, i) =>
+        i % 4 === 0 ? store.append(user('old'), [event()], { expected: 0 }) : store.append(user(`new-${i}`), [event()], { expected: 0 }),
+      )
       expect((await outcomes(attempts)).won).toBe(30)
       expect(await all(store)).toHaveLength(31)
     })
@@ -199,7 +247,8 @@ export const eventStoreContract = (create: () => Promise<EventStoreUnderTest>): 
     test('the same command id again writes nothing and answers the first result', async () => {
       const first = await store.append(user('usr_1'), [event('a'), event('b')], { expected: 0, commandId: 'cmd_1' })
       await store.append(user('usr_1'), [event('c')], { expected: 2, commandId: 'cmd_2' })
-      for (const expected of [0, 2, 3, 9]) expect(await store.append(user('usr_1'), [event('x')], { expected, commandId: 'cmd_1' })).toEqual({ ...first, repeated: true })
+      for (const expected of [0, 2, 3, 9])
+        expect(await store.append(user('usr_1'), [event('x')], { expected, commandId: 'cmd_1' })).toEqual({ ...first, repeated: true })
       expect((await store.read(user('usr_1'))).map(({ data }) => data)).toEqual(['a', 'b', 'c'])
     })
 
@@ -230,7 +279,12 @@ export const eventStoreContract = (create: () => Promise<EventStoreUnderTest>): 
 
   describe('the log of a context', () => {
     test('positions are dense, and pages of any size give the same order', async () => {
-      for (let i = 0; i < 12; i++) await store.append(user(`usr_${i % 3}`), Array.from({ length: 1 + (i % 4) }, () => event()), { expected: (await store.read(user(`usr_${i % 3}`))).length })
+      for (let i = 0; i < 12; i++)
+        await store.append(
+          user(`usr_${i % 3}`),
+          Array.from({ length: 1 + (i % 4) }, () => event()),
+          { expected: (await store.read(user(`usr_${i % 3}`))).length },
+        )
       const events = await all(store)
       expect(events.map(({ position }) => position.seq)).toEqual(events.map((_, i) => i + 1))
       for (const page of [1, 2, 3, 7]) expect((await all(store, page)).map(({ id }) => id)).toEqual(events.map(({ id }) => id))
@@ -256,7 +310,8 @@ export const eventStoreContract = (create: () => Promise<EventStoreUnderTest>): 
       await writers
       expect(seen.map(({ id }) => id)).toEqual((await all(store)).map(({ id }) => id))
       expect(seen).toHaveLength(800)
-      for (let w = 0; w < 16; w++) expect(seen.filter(({ stream }) => stream.id === `usr_${w}`).map(({ version }) => version)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1))
+      for (let w = 0; w < 16; w++)
+        expect(seen.filter(({ stream }) => stream.id === `usr_${w}`).map(({ version }) => version)).toEqual(Array.from({ length: 50 }, (_, i) => i + 1))
     })
 
     test('what a caller was told is readable at once', async () => {
@@ -283,7 +338,10 @@ export const eventStoreContract = (create: () => Promise<EventStoreUnderTest>): 
   describe('tenants never meet', () => {
     test('equal ids, equal commands and equal claims of two tenants are independent', async () => {
       for (const tenant of ['ten_a', 'ten_b'])
-        expect(await store.append(user('usr_1', tenant), [event(tenant)], { expected: 0, commandId: 'cmd_1', claims: [take('email', 'a@b')] })).toMatchObject({ version: 1, repeated: false })
+        expect(await store.append(user('usr_1', tenant), [event(tenant)], { expected: 0, commandId: 'cmd_1', claims: [take('email', 'a@b')] })).toMatchObject({
+          version: 1,
+          repeated: false,
+        })
       for (const tenant of ['ten_a', 'ten_b']) {
         expect((await store.read(user('usr_1', tenant))).map(({ data }) => data)).toEqual([tenant])
         expect(await store.claimOwner(tenant, 'email', 'a@b')).toEqual(user('usr_1', tenant))

@@ -45,7 +45,8 @@ export const rowsContract = (create: (clock: ManualClock) => Promise<RowsUnderTe
     const put = (key: string, row: Partial<Item> = {}): RowChange<Item> => ({ op: 'put', table: items, key, row: { tenant: 't', id: key, ...row } })
     const insert = (key: string, row: Partial<Item> = {}): RowChange<Item> => ({ op: 'insert', table: items, key, row: { tenant: 't', id: key, ...row } })
     const apply = (...changes: RowChange<Item>[]) => rows.apply(changes)
-    const ids = async (query: Omit<FindQuery<Item>, 'limit'> & { limit?: number }) => (await rows.find(items, { limit: 1_000, ...query })).items.map(({ id }) => id)
+    const ids = async (query: Omit<FindQuery<Item>, 'limit'> & { limit?: number }) =>
+      (await rows.find(items, { limit: 1_000, ...query })).items.map(({ id }) => id)
     const applied = (...counts: number[]) => ({ applied: true, counts })
     const failedAt = (failed: number) => ({ applied: false, because: 'condition', failed })
     beforeEach(() => rows.open([items]))
@@ -135,7 +136,14 @@ export const rowsContract = (create: (clock: ManualClock) => Promise<RowsUnderTe
       })
 
       test('changes of one apply see each other in order', async () => {
-        expect(await apply(insert('a', { rank: 1 }), { op: 'patch', table: items, key: 'a', set: { rank: 2 }, if: { rank: 1 } }, { op: 'remove', table: items, key: 'a' }, insert('a', { rank: 3 }))).toEqual(applied(1, 1, 1, 1))
+        expect(
+          await apply(
+            insert('a', { rank: 1 }),
+            { op: 'patch', table: items, key: 'a', set: { rank: 2 }, if: { rank: 1 } },
+            { op: 'remove', table: items, key: 'a' },
+            insert('a', { rank: 3 }),
+          ),
+        ).toEqual(applied(1, 1, 1, 1))
         expect((await rows.get(items, 'a'))?.rank).toBe(3)
       })
 
@@ -179,7 +187,10 @@ export const rowsContract = (create: (clock: ManualClock) => Promise<RowsUnderTe
 
       test('a field named __proto__ is a field', async () => {
         const row = JSON.parse('{"tenant":"t","id":"a","__proto__":{"open":true}}') as Item
-        await apply({ op: 'put', table: items, key: 'a', row }, { op: 'patch', table: items, key: 'a', set: JSON.parse('{"__proto__":{"open":false}}') as Partial<Item> })
+        await apply(
+          { op: 'put', table: items, key: 'a', row },
+          { op: 'patch', table: items, key: 'a', set: JSON.parse('{"__proto__":{"open":false}}') as Partial<Item> },
+        )
         const read = await rows.get(items, 'a')
         expect(JSON.stringify(read)).toBe('{"tenant":"t","id":"a","__proto__":{"open":false}}')
         expect(read?.open).toBeUndefined()
@@ -196,7 +207,11 @@ export const rowsContract = (create: (clock: ManualClock) => Promise<RowsUnderTe
     describe('single use under races', () => {
       test('of 20 parallel conditional consumes exactly one wins', async () => {
         await apply(put('code'))
-        const results = await Promise.all(Array.from({ length: 20 }, (_, i) => apply({ op: 'patch', table: items, key: 'code', set: { count: i }, if: { count: undefined } }, put(`token-${i}`))))
+        const results = await Promise.all(
+          Array.from({ length: 20 }, (_, i) =>
+            apply({ op: 'patch', table: items, key: 'code', set: { count: i }, if: { count: undefined } }, put(`token-${i}`)),
+          ),
+        )
         expect(results.filter((result) => result.applied)).toHaveLength(1)
         expect((await ids({ index: 'byId' })).filter((id) => id.startsWith('token'))).toHaveLength(1)
       })
@@ -215,7 +230,13 @@ export const rowsContract = (create: (clock: ManualClock) => Promise<RowsUnderTe
 
     describe('find', () => {
       test('equality on the first fields, range on the next, in order of the index', async () => {
-        await apply(put('a', { kind: 'x', rank: 3 }), put('b', { kind: 'x', rank: 1 }), put('c', { kind: 'x', rank: 2 }), put('d', { kind: 'y', rank: 0 }), put('e', { tenant: 'u', kind: 'x', rank: 2 }))
+        await apply(
+          put('a', { kind: 'x', rank: 3 }),
+          put('b', { kind: 'x', rank: 1 }),
+          put('c', { kind: 'x', rank: 2 }),
+          put('d', { kind: 'y', rank: 0 }),
+          put('e', { tenant: 'u', kind: 'x', rank: 2 }),
+        )
         expect(await ids({ index: 'byKind', where: { tenant: 't', kind: 'x' } })).toEqual(['b', 'c', 'a'])
         expect(await ids({ index: 'byKind', where: { tenant: 't', kind: 'x' }, order: 'desc' })).toEqual(['a', 'c', 'b'])
         expect(await ids({ index: 'byKind', where: { tenant: 't' } })).toEqual(['b', 'c', 'a', 'd'])
@@ -275,9 +296,14 @@ export const rowsContract = (create: (clock: ManualClock) => Promise<RowsUnderTe
         expect((await rows.find(items, { index: 'byTenant', where: { tenant: 't' }, limit: 2 })).next).toBeUndefined()
       })
 
-      test.each(['', 'x', '%%%', 'W10', 'WzEsMiwzLDQsNV0', 'bnVsbA', 'W3t9LHt9XQ', 'x'.repeat(5_000)])('the cursor %j is refused, not believed', async (cursor) => {
-        await expect(rows.find(items, { index: 'byTenant', where: { tenant: 't' }, limit: 2, cursor })).rejects.toMatchObject({ code: 'request.parameter.invalid' })
-      })
+      test.each(['', 'x', '%%%', 'W10', 'WzEsMiwzLDQsNV0', 'bnVsbA', 'W3t9LHt9XQ', 'x'.repeat(5_000)])(
+        'the cursor %j is refused, not believed',
+        async (cursor) => {
+          await expect(rows.find(items, { index: 'byTenant', where: { tenant: 't' }, limit: 2, cursor })).rejects.toMatchObject({
+            code: 'request.parameter.invalid',
+          })
+        },
+      )
 
       test('a cursor of one tenant shows another nothing of it', async () => {
         await apply(put('a', { rank: 1 }), put('b', { rank: 2 }), put('c', { tenant: 'u', rank: 3 }))
@@ -340,7 +366,15 @@ export const rowsContract = (create: (clock: ManualClock) => Promise<RowsUnderTe
     })
 
     describe('checkpoints', () => {
-      const upTo = (from: number, to: number, more: Partial<Checkpoint> = {}): Checkpoint => ({ consumer: 'view', context: 'identity', p: 0, from, to, durability, ...more })
+      const upTo = (from: number, to: number, more: Partial<Checkpoint> = {}): Checkpoint => ({
+        consumer: 'view',
+        context: 'identity',
+        p: 0,
+        from,
+        to,
+        durability,
+        ...more,
+      })
       const stored = (consumer = 'view', context = 'identity', p = 0) => rows.checkpoint(consumer, context, p, durability)
 
       test('a consumer begins at 0; rows and checkpoint are stored as one', async () => {
@@ -408,7 +442,11 @@ export const rowsContract = (create: (clock: ManualClock) => Promise<RowsUnderTe
       test('equal keys of two tables and equal ids of two tenants never meet', async () => {
         const others = tableOf(durability, 'others')
         await rows.open([others])
-        await rows.apply([put('t/1', { rank: 1 }), put('u/1', { tenant: 'u', rank: 2 }), { op: 'put', table: others, key: 't/1', row: { tenant: 't', id: 'other' } }])
+        await rows.apply([
+          put('t/1', { rank: 1 }),
+          put('u/1', { tenant: 'u', rank: 2 }),
+          { op: 'put', table: others, key: 't/1', row: { tenant: 't', id: 'other' } },
+        ])
         await apply({ op: 'remove-all', table: items, index: 'byTenant', where: { tenant: 't' } })
         expect(await rows.get(items, 't/1')).toBeUndefined()
         expect((await rows.get(items, 'u/1'))?.rank).toBe(2)

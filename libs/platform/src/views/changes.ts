@@ -2,7 +2,7 @@
 import type { RecordedEvent } from '@pavan/kernel'
 import type { RowChange, TableDefinition } from './rows.js'
 
-type Any = RowChange<never>
+type Any = RowChange<any>
 type Scalar = string | number | boolean
 
 export const put = <R extends object>(table: TableDefinition<R>, key: string, row: R): Any => ({ op: 'put', table, key, row }) as unknown as Any

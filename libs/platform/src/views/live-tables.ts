@@ -33,11 +33,11 @@ export class MappedRows extends Rows {
     super()
   }
 
-  open(tables: readonly TableDefinition<never>[]): Promise<void> {
+  open(tables: readonly TableDefinition<any>[]): Promise<void> {
     return this.rows.open(tables.map((table) => this.map(table)))
   }
 
-  drop(table: TableDefinition<never>): Promise<void> {
+  drop(table: TableDefinition<any>): Promise<void> {
     return this.rows.drop(this.map(table))
   }
 
@@ -53,11 +53,14 @@ export class MappedRows extends Rows {
     return this.rows.checkpoint(consumer, context, p, durability)
   }
 
-  apply(changes: readonly RowChange<never>[], upTo?: Checkpoint): Promise<ApplyResult> {
-    return this.rows.apply(changes.map((change) => this.#change(change)), upTo)
+  apply(changes: readonly RowChange<any>[], upTo?: Checkpoint): Promise<ApplyResult> {
+    return this.rows.apply(
+      changes.map((change) => this.#change(change)),
+      upTo,
+    )
   }
 
-  #change(change: RowChange<never>): RowChange<never> {
+  #change(change: RowChange<any>): RowChange<any> {
     const table = this.map(change.table)
     return change.op === 'once' ? { ...change, table, then: change.then.map((next) => this.#change(next as never)) as never } : { ...change, table }
   }

@@ -98,13 +98,13 @@ export type ApplyResult =
 
 export abstract class Rows {
   /** Makes the tables and their indexes; called by the runner before first use. Harmless when they exist. */
-  abstract open(tables: readonly TableDefinition<never>[]): Promise<void>
+  abstract open(tables: readonly TableDefinition<any>[]): Promise<void>
   abstract get<R extends object>(table: TableDefinition<R>, key: string): Promise<R | undefined>
   abstract find<R extends object>(table: TableDefinition<R>, query: FindQuery<R>): Promise<Page<R>>
   /** All changes and the checkpoint, or nothing. All tables of one call have the same durability. Up to 10,000 changes. */
-  abstract apply(changes: readonly RowChange<never>[], upTo?: Checkpoint): Promise<ApplyResult>
+  abstract apply(changes: readonly RowChange<any>[], upTo?: Checkpoint): Promise<ApplyResult>
   /** Stored sequence number of a consumer; 0 when it has none. */
   abstract checkpoint(consumer: string, context: string, p: number, durability: Checkpoint['durability']): Promise<number>
   /** Removes a table and its rows (an old view version). */
-  abstract drop(table: TableDefinition<never>): Promise<void>
+  abstract drop(table: TableDefinition<any>): Promise<void>
 }

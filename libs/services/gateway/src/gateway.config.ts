@@ -20,7 +20,12 @@ export const gatewayConfig = z.object({
   PAVAN_SERVICES: z
     .string()
     .default('')
-    .transform((text) => text.split(',').filter(Boolean).map((entry) => entry.split('=', 2) as [string, string]))
+    .transform((text) =>
+      text
+        .split(',')
+        .filter(Boolean)
+        .map((entry) => entry.split('=', 2) as [string, string]),
+    )
     .refine((entries) => entries.every(([name, url]) => /^[a-z-]+$/.test(name) && URL.canParse(url)), { error: 'must be name=url,name=url' }),
 })
 export type GatewayConfig = z.output<typeof gatewayConfig>

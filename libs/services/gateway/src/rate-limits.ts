@@ -10,8 +10,7 @@ const window = 60
 type Verdict = number
 
 /** An IPv6 customer has a whole /64, so that is what is counted. */
-const networkOf = (address: string): string =>
-  isIP(address) === 6 && !address.startsWith('::ffff:') ? address.split(':').slice(0, 4).join(':') : address
+const networkOf = (address: string): string => (isIP(address) === 6 && !address.startsWith('::ffff:') ? address.split(':').slice(0, 4).join(':') : address)
 
 const loopback = (address: string): boolean => address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.')
 

@@ -28,9 +28,7 @@ interface Happened {
 }
 
 const key = (event: Happened) => keyOf(event.stream.tenant, event.stream.id)
-const revoke = (event: Happened) => [
-  put(revocationsTable, key(event), { tenant: event.stream.tenant, id: event.stream.id, until: event.at + longestToken }),
-]
+const revoke = (event: Happened) => [put(revocationsTable, key(event), { tenant: event.stream.tenant, id: event.stream.id, until: event.at + longestToken })]
 
 /** What access tokens of the last ten minutes must not be used for any more. */
 export const revocationsView = defineView({

@@ -18,8 +18,6 @@ export class RouteTable {
 
   #build(services: readonly KnownService[]): void {
     this.#size = services.length
-    this.#prefixes = services
-      .flatMap((service) => service.routes.map((prefix) => ({ prefix, service })))
-      .sort((a, b) => b.prefix.length - a.prefix.length)
+    this.#prefixes = services.flatMap((service) => service.routes.map((prefix) => ({ prefix, service }))).sort((a, b) => b.prefix.length - a.prefix.length)
   }
 }
