@@ -63,7 +63,7 @@ const errors = page(
     .join('\n\n'),
 )
 
-const { allInOneConfig } = await import('../apps/all-in-one/dist/config.js')
+const { appConfig } = await import('../libs/platform/dist/service/app-config.js')
 const configRows = (schema) => {
   const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
   return Object.entries(json.properties ?? {}).map(([name, property]) => [
@@ -76,20 +76,20 @@ const configRows = (schema) => {
 const config = page(
   'Configuration',
   'Environment variables. A wrong value stops the start with a sentence that says what is expected.',
-  [['The system', allInOneConfig], ...definitions.filter((one) => one.config).map((one) => [one.title, one.config])]
+  [['The system', appConfig], ...definitions.filter((one) => one.config).map((one) => [one.title, one.config])]
     .map(([title, schema]) => [title, configRows(schema)])
     .filter(([, rows]) => rows.length > 0)
     .map(([title, rows]) => `## ${title}\n\n${table(['variable', 'type', 'default', 'meaning'], rows)}`)
     .join('\n\n'),
 )
 
-const { metricCatalogue } = await import('../libs/platform/dist/telemetry/metrics.js')
+const { metrics: instruments } = await import('../libs/platform/dist/telemetry/metrics.js')
 const metrics = page(
   'Metrics',
   'What `/metrics` shows, in the Prometheus format. No label holds a personal value.',
   table(
-    ['metric', 'kind', 'unit', 'labels', 'meaning'],
-    metricCatalogue.map((one) => [`\`${one.name}\``, one.kind, one.unit, one.labels.map((label) => `\`${label}\``).join(', '), one.description]),
+    ['metric', 'kind', 'unit', 'meaning'],
+    instruments.catalogue().map((one) => [`\`${one.name}\``, one.kind, one.unit, one.description]),
   ),
 )
 

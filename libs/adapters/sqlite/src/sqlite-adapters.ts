@@ -17,8 +17,8 @@ export interface SqliteAdaptersOptions {
   /** Folder of the data, made when missing; `:memory:` keeps nothing. */
   readonly folder: string
   readonly clock: Clock
-  /** Key of the claims' HMAC-SHA-256, 32 bytes. Must stay the same for the life of the folder. */
-  readonly claimKey: Uint8Array
+  /** Key of the claims' HMAC-SHA-256, 32 bytes. Must stay the same for the life of the folder. A function is asked once the folder is ours. */
+  readonly claimKey: Uint8Array | (() => Uint8Array)
   /** Which thread commits; `measured` by default, the others are for tests and comparisons. */
   readonly commitOn?: CommitChoice
 }
@@ -29,8 +29,9 @@ export interface SqliteAdapters extends Adapters {
 }
 
 /** Opens a folder. Throws `StartError` when another process has it, it cannot be written, or a newer version wrote it. */
-export const sqliteAdapters = ({ folder, clock, claimKey, commitOn }: SqliteAdaptersOptions): SqliteAdapters => {
+export const sqliteAdapters = ({ folder, clock, claimKey: key, commitOn }: SqliteAdaptersOptions): SqliteAdapters => {
   const lock = folder === inMemory ? undefined : DataFolder.take(folder)
+  const claimKey = typeof key === 'function' ? key() : key
   const writer = new WriterThread()
   const files: Db[] = []
   const open = (durability: Durability, ...path: string[]): Db => {

@@ -43,8 +43,16 @@ export interface ServiceDefinition {
   readonly inject?: readonly unknown[]
   /** Runs when the views have caught up, before the first request: for what must exist at first start. */
   readonly onReady?: (...dependencies: any[]) => Promise<void>
+  /** Asked once, when everything is ready. */
+  readonly notices?: (get: Resolve) => Promise<readonly Notice[]>
   /** Mounts an engine that owns its raw routes, such as an OpenID provider. */
   readonly mount?: (fastify: FastifyInstance, get: Resolve) => Promise<void> | void
+}
+
+/** Something that whoever started the system should know next: `Set-up link: http://…`. */
+export interface Notice {
+  readonly label: string
+  readonly text: string
 }
 
 /** Token of the parsed configuration of a service. */

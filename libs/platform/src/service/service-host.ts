@@ -1,9 +1,8 @@
 /** One service as a Nest application of its own, with its own platform instances. Nothing in it is shared with another service. */
-import type { DynamicModule, Provider } from '@nestjs/common'
+import type { DynamicModule, Provider, Type } from '@nestjs/common'
 import type { NestFastifyApplication } from '@nestjs/platform-fastify'
 import type { ProblemList } from '@pavan/contracts'
 import { Clock } from '@pavan/kernel'
-import type { FastifyInstance } from 'fastify'
 import { Bus } from '../bus/bus.js'
 import { Aggregates } from '../events/aggregates.js'
 import { EventStore } from '../events/event-store.js'
@@ -23,7 +22,7 @@ import { Rows } from '../views/rows.js'
 import { Views } from '../views/views.js'
 import { accessParts } from './access-parts.js'
 import { Compaction, compactionOf } from './compaction.js'
-import { ServiceConfig, type Resolve, type ServiceDefinition } from './define-service.js'
+import { ServiceConfig, type Notice, type Resolve, type ServiceDefinition } from './define-service.js'
 import type { Environment } from './environment.js'
 import { makeFastifyApp } from './fastify-app.js'
 import { Ids } from './ids.js'
@@ -36,8 +35,8 @@ export class ServiceHost implements KnownService {
   readonly #access = accessParts()
   readonly #problems: Problems
   #app!: NestFastifyApplication
+  #controllers: readonly Type[] = []
   #core!: ServiceCore
-  #fastify!: FastifyInstance
   #keys!: MirroredSigningKeys
   #ready = false
   #document: Promise<ApiDocument> | undefined
@@ -69,13 +68,14 @@ export class ServiceHost implements KnownService {
     const { definition, environment } = this
     const { clock, directory } = environment
     const core = (this.#core = await ServiceCore.open(definition, environment, this.#access.views))
+    this.#controllers = [...(definition.controllers ?? []), ...this.#access.controllers, systemController(definition.name, this.title)]
     const routes = new RouteIndex()
     this.#keys = new MirroredSigningKeys(core.rows, core.views, directory.baseUrl)
     const verifier = new TokenVerifier(this.#keys, clock, { audience: `${directory.baseUrl}/api` })
     const value = (provide: unknown, useValue: unknown): Provider => ({ provide: provide as never, useValue })
     const module: DynamicModule = {
       module: class ServiceModule {},
-      controllers: [...(definition.controllers ?? []), ...this.#access.controllers, systemController(definition.name, this.title)],
+      controllers: [...this.#controllers],
       providers: [
         ...(definition.providers ?? []),
         ...this.#access.providers,
@@ -90,7 +90,7 @@ export class ServiceHost implements KnownService {
         value(Log, core.log),
         value(Problems, this.#problems),
         value(Rows, core.rows),
-        value(ServiceConfig, { PAVAN_URL: directory.baseUrl, ...(definition.config ? readConfig(definition.config, environment.env) : {}) }),
+        value(ServiceConfig, { PAVAN_URL: directory.baseUrl, PAVAN_TRUST_PROXY: environment.trustProxy, ...(definition.config ? readConfig(definition.config, environment.env) : {}) }),
         value(ServiceCore, core),
         value(ServiceDirectory, directory),
         value(TokenVerifier, verifier),
@@ -106,7 +106,6 @@ export class ServiceHost implements KnownService {
       refuse: filter.forFastify,
     })
     this.#app = app
-    this.#fastify = fastify
     app.useGlobalPipes(new SchemaPipe())
     app.useGlobalFilters(filter)
     app.useGlobalGuards(new TokenGuard(verifier, core.views), ...this.#access.guards(this.#get))
@@ -147,13 +146,13 @@ export class ServiceHost implements KnownService {
 
   document(): Promise<ApiDocument> {
     this.#document ??= import('./api-document.js').then(({ makeApiDocument }) =>
-      makeApiDocument(this.#app, { service: this.name, title: this.title, problems: this.problems }),
+      makeApiDocument(this.#controllers, { service: this.name, title: this.title, problems: this.problems }),
     )
     return this.#document
   }
 
-  get fastify(): FastifyInstance {
-    return this.#fastify
+  notices(): Promise<readonly Notice[]> {
+    return this.definition.notices?.(this.#get as Resolve) ?? Promise.resolve([])
   }
 
   /** A provider of the service, for its specs. */

@@ -22,6 +22,8 @@ export interface MetricOptions {
 export type Observe = (report: (value: number, attributes?: Attributes) => void) => void
 
 interface Instrument {
+  readonly kind: string
+  readonly options: MetricOptions
   install(meter: Meter): void
 }
 
@@ -53,9 +55,11 @@ export class Metrics {
     for (const instrument of this.#instruments.values()) instrument.install(meter)
   }
 
-  /** Names in use, for the metrics reference. */
-  names(): readonly string[] {
-    return [...this.#instruments.keys()].sort()
+  /** What is declared, for the metrics reference. */
+  catalogue(): readonly { readonly name: string; readonly kind: string; readonly unit: string; readonly description: string }[] {
+    return [...this.#instruments]
+      .map(([name, { kind, options }]) => ({ name, kind, unit: options.unit ?? '', description: options.description }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
   #declare<I extends Instrument>(name: string, make: () => I): I {
@@ -69,6 +73,7 @@ export class Metrics {
 }
 
 class EarlyCounter implements Counter, Instrument {
+  readonly kind = 'counter'
   #target: Counter | undefined
   #kept: [number, Attributes | undefined][] = []
 
@@ -91,6 +96,7 @@ class EarlyCounter implements Counter, Instrument {
 }
 
 class EarlyHistogram implements Histogram, Instrument {
+  readonly kind = 'histogram'
   #target: Histogram | undefined
   #kept: [number, Attributes | undefined][] = []
 
@@ -112,6 +118,7 @@ class EarlyHistogram implements Histogram, Instrument {
 }
 
 class SharedGauge implements Instrument {
+  readonly kind = 'gauge'
   readonly observers = new Set<Observe>()
 
   constructor(

@@ -21,8 +21,8 @@ export class RateLimits {
   readonly #tenant: RateLimiterMemory | undefined
   readonly #client: RateLimiterMemory | undefined
 
-  constructor(config: Pick<GatewayConfig, 'PAVAN_RATE_ADDRESS' | 'PAVAN_RATE_TENANT' | 'PAVAN_RATE_CLIENT'>) {
-    const limiter = (points: number) => (points > 0 ? new RateLimiterMemory({ points, duration: window }) : undefined)
+  constructor(config: Pick<GatewayConfig, 'PAVAN_RATE_LIMITS' | 'PAVAN_RATE_ADDRESS' | 'PAVAN_RATE_TENANT' | 'PAVAN_RATE_CLIENT'>) {
+    const limiter = (points: number) => (config.PAVAN_RATE_LIMITS === 'on' && points > 0 ? new RateLimiterMemory({ points, duration: window }) : undefined)
     this.#address = limiter(config.PAVAN_RATE_ADDRESS)
     this.#tenant = limiter(config.PAVAN_RATE_TENANT)
     this.#client = limiter(config.PAVAN_RATE_CLIENT)

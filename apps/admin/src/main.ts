@@ -1,0 +1,10 @@
+/** The admin service in a process of its own. */
+import { runApp } from '@pavan/platform/service/run-app.js'
+import { adminService } from '@pavan/admin/admin.service.js'
+import { sqliteAdapters } from '@pavan/sqlite'
+
+await runApp({
+  services: [adminService],
+  adapters: (folder, clock, keyIn) => sqliteAdapters({ folder, clock, claimKey: () => keyIn('claim.key') }),
+  version: '0.1.0',
+})

@@ -1,0 +1,10 @@
+/** The audit service in a process of its own. */
+import { runApp } from '@pavan/platform/service/run-app.js'
+import { auditService } from '@pavan/audit/audit.service.js'
+import { sqliteAdapters } from '@pavan/sqlite'
+
+await runApp({
+  services: [auditService],
+  adapters: (folder, clock, keyIn) => sqliteAdapters({ folder, clock, claimKey: () => keyIn('claim.key') }),
+  version: '0.1.0',
+})

@@ -1,0 +1,10 @@
+/** The gateway service in a process of its own. */
+import { runApp } from '@pavan/platform/service/run-app.js'
+import { gatewayService } from '@pavan/gateway/gateway.service.js'
+import { sqliteAdapters } from '@pavan/sqlite'
+
+await runApp({
+  services: [gatewayService],
+  adapters: (folder, clock, keyIn) => sqliteAdapters({ folder, clock, claimKey: () => keyIn('claim.key') }),
+  version: '0.1.0',
+})

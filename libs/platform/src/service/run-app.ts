@@ -1,0 +1,82 @@
+/** The main of every application: reads the environment, opens the stores, runs services, says what to do next, ends cleanly. */
+import { randomBytes } from 'node:crypto'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { SystemClock, type Clock } from '@pavan/kernel'
+import { LocalKeyEncryptionKey } from '../privacy/kek.js'
+import { makeLog } from '../telemetry/log.js'
+import type { Adapters } from './adapters.js'
+import { appConfig } from './app-config.js'
+import type { ServiceDefinition } from './define-service.js'
+import { runServices } from './run-services.js'
+import { readConfig } from './service-config.js'
+import { StartError } from './start-error.js'
+
+export interface App {
+  readonly services: readonly ServiceDefinition[]
+  /** Opens the stores; `keyIn` makes or reads a key in the folder, once the folder is ours. */
+  readonly adapters: (folder: string, clock: Clock, keyIn: (name: string) => Uint8Array) => Adapters
+  readonly version: string
+}
+
+/** A key of 32 bytes in the data folder, made at first start. */
+const keyFile = (folder: string, name: string): Uint8Array => {
+  const path = join(folder, name)
+  if (!existsSync(path)) {
+    writeFileSync(`${path}.new`, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flush: true })
+    renameSync(`${path}.new`, path)
+  }
+  const key = Buffer.from(readFileSync(path, 'utf8'), 'base64')
+  if (key.length !== 32) throw new StartError(`${path} is not a key.`, 'Restore the file from a backup of the data folder: without it nothing can be decrypted.')
+  return new Uint8Array(key)
+}
+
+const start = async (app: App): Promise<void> => {
+  const config = readConfig(appConfig, process.env)
+  const folder = resolve(config.PAVAN_DATA)
+  const log = makeLog({ level: config.LOG_LEVEL, format: config.LOG_FORMAT })
+  const clock = new SystemClock()
+  const adapters = app.adapters(folder, clock, (name) => keyFile(folder, name))
+  const kek = new LocalKeyEncryptionKey(config.PAVAN_KEK ?? keyFile(folder, 'kek.key'), config.PAVAN_KEK_FORMER)
+  const running = await runServices({
+    services: app.services,
+    adapters,
+    clock,
+    env: { PAVAN_OPERATOR_FILE: join(folder, 'operator.json'), ...process.env },
+    kek,
+    log,
+    trustProxy: config.PAVAN_TRUST_PROXY,
+    version: app.version,
+    port: config.PORT,
+    host: config.HOST,
+    baseUrl: config.PAVAN_URL,
+  })
+  let ending = false
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (ending) process.exit(130)
+      ending = true
+      running.close().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          log.error({ error }, 'the stop was not clean')
+          process.exit(1)
+        },
+      )
+    })
+  }
+  const width = Math.max(0, ...running.notices.map(({ label }) => label.length))
+  const lines = running.notices.map(({ label, text }) => `  ${label.padEnd(width)}  ${text}`)
+  process.stdout.write(`\nPavan is ready at ${running.baseUrl}\n\n${lines.join('\n')}\n\n`)
+}
+
+/** Runs until a signal ends it. What prevents the start is told in two sentences, and the exit code is 1. */
+export const runApp = async (app: App): Promise<void> => {
+  try {
+    await start(app)
+  } catch (error) {
+    if (error instanceof StartError) process.stderr.write(`\n${error.message}\n${error.remedy}\n\n`)
+    else process.stderr.write(`\nPavan could not start because of a mistake of its own. Please report this:\n${(error as Error).stack ?? String(error)}\n`)
+    process.exit(1)
+  }
+}

@@ -1,0 +1,105 @@
+/** Runs services side by side behind one port. One service or all of them: the same runner. */
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { commonProblems } from '@pavan/contracts'
+import { writeProblem } from '../http/problem-filter.js'
+import { Problems } from '../http/problems.js'
+import { requestContextOf } from '../http/request-context.js'
+import type { Notice, ServiceDefinition } from './define-service.js'
+import type { Environment } from './environment.js'
+import { ServiceDirectory, type KnownService, type RequestHandler } from './service-directory.js'
+import { ServiceHost } from './service-host.js'
+import { StartError } from './start-error.js'
+
+export interface RunOptions extends Omit<Environment, 'directory'> {
+  readonly services: readonly ServiceDefinition[]
+  /** 0 takes a free port. */
+  readonly port: number
+  readonly host: string
+  /** `http://localhost:<port>` by default. */
+  readonly baseUrl?: string
+}
+
+export interface Running {
+  readonly baseUrl: string
+  readonly notices: readonly Notice[]
+  /** Takes nothing new, finishes what is under way, closes the stores. */
+  close(): Promise<void>
+}
+
+class LocalDirectory extends ServiceDirectory {
+  readonly #services: KnownService[] = []
+  #door: RequestHandler | undefined
+
+  constructor(readonly baseUrl: string) {
+    super()
+  }
+
+  list(): readonly KnownService[] {
+    return this.#services
+  }
+
+  add(service: KnownService): void {
+    this.#services.push(service)
+  }
+
+  guard(door: RequestHandler): void {
+    this.#door = door
+  }
+
+  /** The gateway's door, or the only service when there is no gateway. */
+  get door(): RequestHandler {
+    return this.#door ?? ((request, response) => this.#services[0]?.handle(request, response))
+  }
+}
+
+const listen = (server: Server, port: number, host: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE')
+        reject(new StartError(`Port ${port} is taken by another program.`, `Stop that program, or choose another port: PORT=${port + 1} npm start`))
+      else if (error.code === 'EACCES') reject(new StartError(`Port ${port} may not be used by this user.`, 'Choose a port above 1023 in PORT.'))
+      else if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
+        reject(new StartError(`The address ${host} is not one of this machine's.`, 'Correct HOST: 127.0.0.1, or 0.0.0.0 for all addresses.'))
+      else reject(error)
+    })
+    server.listen(port, host, () => resolve((server.address() as AddressInfo).port))
+  })
+
+export const runServices = async ({ services, port, host, baseUrl, ...rest }: RunOptions): Promise<Running> => {
+  const starting = new Problems(commonProblems, '/problems')
+  let handle: RequestHandler = (request, response) => {
+    if (request.url === '/healthz') return void response.writeHead(200, { 'content-type': 'application/json' }).end('{"status":"ok"}')
+    request.resume()
+    writeProblem(response, starting.answer('service.unavailable', { retryAfter: 1 }, requestContextOf(request)))
+  }
+  const server = createServer((request, response) => handle(request, response))
+  const hosts: ServiceHost[] = []
+  const close = async (): Promise<void> => {
+    const closed = new Promise<void>((resolve) => (server.listening ? server.close(() => resolve()) : resolve()))
+    server.closeIdleConnections()
+    const hurry = setTimeout(() => server.closeAllConnections(), 5_000)
+    await closed
+    clearTimeout(hurry)
+    for (const one of hosts.toReversed()) await one.close()
+    await rest.adapters.close()
+  }
+  try {
+    const taken = await listen(server, port, host)
+    const directory = new LocalDirectory(baseUrl ?? `http://localhost:${taken}`)
+    const environment: Environment = { ...rest, directory }
+    for (const service of services) {
+      const made = await ServiceHost.create(service, environment)
+      hosts.push(made)
+      directory.add(made)
+    }
+    await Promise.all(hosts.map((one) => one.start()))
+    for (const one of hosts) await one.catchUp()
+    const notices = (await Promise.all(hosts.map((one) => one.notices()))).flat()
+    handle = directory.door
+    return { baseUrl: directory.baseUrl, notices, close }
+  } catch (error) {
+    await close().catch(() => undefined)
+    throw error
+  }
+}
