@@ -1,13 +1,17 @@
 /** Identity: people, how they sign in, and the OpenID provider of each tenant. */
 import { z } from 'zod'
 import { identityEvents } from '@pavan/contracts'
-import { defineService } from '@pavan/platform/service/define-service.js'
+import { defineService, ServiceConfig } from '@pavan/platform/service/define-service.js'
 import { OperatorFile } from './client/operator-file.js'
 import { mountProvider } from './oidc/mount-provider.js'
 import { oidcSlice } from './oidc/oidc.slice.js'
+import { readForms } from './pages/form-body.js'
+import { peopleSlice } from './people.slice.js'
+import { SetUp } from './set-up/set-up.js'
+import { TenantDirectory } from './oidc/tenant-directory.js'
 import { joinSlices } from './slice.js'
 
-const { config, ...slices } = joinSlices([oidcSlice])
+const { config, ...slices } = joinSlices([oidcSlice, peopleSlice])
 
 export const identityService = defineService({
   name: 'identity',
@@ -15,8 +19,20 @@ export const identityService = defineService({
   ...slices,
   config: z.object(config),
   events: identityEvents,
-  routes: ['/api/v1/identity', '/t', '/setup'],
+  routes: ['/api/v1/identity', '/t', '/setup', '/mailbox', '/mailbox.json'],
   inject: [OperatorFile],
   onReady: (operatorFile: OperatorFile) => operatorFile.ensure(),
-  mount: mountProvider,
+  mount: async (fastify, get) => {
+    readForms(fastify)
+    await mountProvider(fastify, get)
+  },
+  notices: async (get) => {
+    const link = await get(SetUp).atStart()
+    const { baseUrl } = get(TenantDirectory)
+    return [
+      ...(link === undefined ? [] : [{ label: 'Set up the first administrator', text: link }]),
+      { label: 'Your account', text: `${baseUrl}/t/main/account` },
+      ...(get(ServiceConfig).PAVAN_SMTP_URL ? [] : [{ label: 'Mails that would have been sent', text: `${baseUrl}/mailbox` }]),
+    ]
+  },
 })

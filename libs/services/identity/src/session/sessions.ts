@@ -76,6 +76,14 @@ export class Sessions extends UserSessions {
     return id
   }
 
+  /** A session of the past, from another system: it began and is over. */
+  async recordPast({ tenant, user, method, client, application, meta }: SignIn, at: number): Promise<void> {
+    const id = this.ids.make('session')
+    const context = { tenant, id, subject: user, meta, at }
+    orThrow(await this.#aggregate.handle(context, { type: 'start', session: id, user, method, client, application, expiresAt: at }))
+    orThrow(await this.#aggregate.handle(context, { type: 'end', reason: 'expired' }))
+  }
+
   /** A sign-in within a living session: by its existence (`sso`) or by a password given again. */
   async signIn(id: string, signIn: SignIn): Promise<void> {
     const { tenant, user, method, client, application, meta } = signIn

@@ -1,0 +1,2 @@
+/** Identity as a service to run. */
+export { identityService } from './identity.service.js'

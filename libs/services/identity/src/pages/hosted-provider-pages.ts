@@ -1,0 +1,28 @@
+/** The pages of the protocol itself in the look of the hosted pages. */
+import { Inject, Injectable } from '@nestjs/common'
+import { ProviderPages, type PageContext } from '../oidc/provider-pages.js'
+import { PageRenderer, type PageInput } from './page-renderer.js'
+
+@Injectable()
+export class HostedProviderPages extends ProviderPages {
+  constructor(@Inject(PageRenderer) private readonly renderer: PageRenderer) {
+    super()
+  }
+
+  override error(context: PageContext, failure: { readonly error: string; readonly description?: string }): string {
+    const detail = [failure.error, failure.description].filter(Boolean).join(': ')
+    return this.#render(context, { template: 'notice', title: (t) => t.failed, lead: (t) => t.goBack, values: { detail } })
+  }
+
+  override logout(context: PageContext, form: string): string {
+    return this.#render(context, { template: 'logout', title: (t) => t.signOutQuestion, values: { form } })
+  }
+
+  override loggedOut(context: PageContext): string {
+    return this.#render(context, { template: 'notice', title: (t) => t.signedOut, lead: (t) => t.closePage })
+  }
+
+  #render({ tenant, locales }: PageContext, page: Omit<PageInput, 'wanted'>): string {
+    return this.renderer.render(tenant, { ...page, wanted: locales }).html
+  }
+}

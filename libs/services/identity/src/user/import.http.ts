@@ -1,0 +1,71 @@
+/** People who come from another system, with their password hashes and their past: through the same aggregates, dated when it happened. */
+import { Body, Controller, Inject, Post, Res } from '@nestjs/common'
+import type { FastifyReply } from 'fastify'
+import { z } from 'zod'
+import { Clock, isRefusal, type EventMeta } from '@pavan/kernel'
+import { Requires } from '@pavan/platform/access/requires.js'
+import { Answers } from '@pavan/platform/http/answers.js'
+import { Caller, type CallerIdentity } from '@pavan/platform/http/caller.js'
+import { answerPosition, Command, type CommandEnvelope } from '@pavan/platform/http/command.js'
+import { Sessions } from '../session/sessions.js'
+import { emailInput } from './email.js'
+import { Users } from './users.js'
+
+const signIn = z.strictObject({
+  at: z.number().int().min(0).describe('Milliseconds since 1970'),
+  outcome: z.enum(['succeeded', 'wrong-password']).default('succeeded'),
+  client: z.string().max(64).optional(),
+  application: z.string().max(64).optional(),
+})
+const person = z.strictObject({
+  email: emailInput,
+  name: z.string().min(1).max(200).optional(),
+  emailVerified: z.boolean().default(false),
+  createdAt: z.number().int().min(0).optional().describe('Milliseconds since 1970; now by default'),
+  passwordHash: z.string().max(512).regex(/^\$argon2(id|i|d)\$/).optional().describe('PHC string of Argon2'),
+  password: z.string().min(1).max(1024).optional().describe('Hashed at import, when there is no hash'),
+  roles: z.array(z.string().min(1).max(128)).max(20).default([]),
+  signIns: z.array(signIn).max(1000).default([]),
+})
+const batch = z.strictObject({ users: z.array(person).min(1).max(100) })
+const result = z.object({ items: z.array(z.object({ id: z.string().optional(), code: z.string().optional().describe('Why this person was not imported') })) })
+
+@Controller('/api/v1/identity')
+export class ImportController {
+  constructor(
+    @Inject(Users) private readonly users: Users,
+    @Inject(Sessions) private readonly sessions: Sessions,
+    @Inject(Clock) private readonly clock: Clock,
+  ) {}
+
+  @Post('imports')
+  @Requires('import', 'users')
+  @Answers(200, result, { summary: 'Import users', description: 'One entry for each person, in order. Somebody whose address is taken is left alone.' })
+  async import(
+    @Body({ schema: batch }) body: z.output<typeof batch>,
+    @Caller() { tenant }: CallerIdentity,
+    @Command() command: CommandEnvelope,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    const { commandId: _, ...meta } = command.meta
+    const items: z.output<typeof result>['items'] = []
+    for (const one of body.users) items.push(await this.#one(tenant, command.newId('user'), one, meta, reply))
+    return { items }
+  }
+
+  async #one(tenant: string, user: string, one: z.output<typeof person>, meta: EventMeta, reply: FastifyReply) {
+    const { email, name, emailVerified, roles, password } = one
+    const now = this.clock.now()
+    const past = (at: number): number => Math.min(at, now)
+    const passwordHash = one.passwordHash ?? (password === undefined ? undefined : await this.users.hashNew(tenant, password, [email]))
+    const register = { type: 'register', method: 'import', email, name, emailVerified, passwordHash, roles } as const
+    const handled = await this.users.handle(tenant, user, register, meta, past(one.createdAt ?? now))
+    if (isRefusal(handled)) return { code: handled.code }
+    for (const { at, outcome, client, application } of one.signIns) {
+      if (outcome === 'succeeded') await this.sessions.recordPast({ tenant, user, method: 'password', client, application, meta }, past(at))
+      else await this.users.recordFailure(tenant, { user, method: 'password', reason: 'wrong-password', client, application }, meta, past(at))
+    }
+    answerPosition(reply, handled.position)
+    return { id: user }
+  }
+}

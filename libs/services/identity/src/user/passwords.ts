@@ -1,0 +1,59 @@
+/** Hashes and checks passwords off the event loop, a few at a time. Beyond a short queue the answer is 503: it does not queue without end. */
+import { availableParallelism } from 'node:os'
+import { hash, verify } from '@node-rs/argon2'
+import { Injectable } from '@nestjs/common'
+import { RefusalError } from '@pavan/kernel'
+import { metrics } from '@pavan/platform/telemetry/metrics.js'
+
+/** Argon2id (the library's default), 19 MiB, two passes, one lane: OWASP Password Storage Cheat Sheet. */
+const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
+const running = Math.max(1, availableParallelism())
+const waiting = 64
+
+const seconds = metrics.histogram('pavan_password_hash_duration', {
+  description: 'Time to hash or check one password, waiting included.',
+  unit: 's',
+  buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+})
+
+@Injectable()
+export class Passwords {
+  #running = 0
+  readonly #queue: (() => void)[] = []
+  #decoy: Promise<string> | undefined
+
+  constructor() {
+    metrics.gauge('pavan_password_queue', { description: 'Passwords that wait to be hashed or checked.', unit: '{password}' }, (report) =>
+      report(this.#queue.length),
+    )
+  }
+
+  hash(password: string): Promise<string> {
+    return this.#inTurn(() => hash(password.normalize('NFKC'), parameters))
+  }
+
+  /** Takes the same time whether there is a hash or not. */
+  async check(password: string, known: string | undefined): Promise<boolean> {
+    this.#decoy ??= hash('nobody has this password', parameters)
+    const against = known ?? (await this.#decoy)
+    const right = await this.#inTurn(() => verify(against, password.normalize('NFKC')).catch(() => false))
+    return right && known !== undefined
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const began = performance.now()
+    if (this.#running >= running) {
+      if (this.#queue.length >= waiting) throw new RefusalError('service.overloaded', { retryAfter: 2 })
+      // Whoever finishes hands its place over.
+      await new Promise<void>((resolve) => this.#queue.push(resolve))
+    } else this.#running++
+    try {
+      return await work()
+    } finally {
+      const next = this.#queue.shift()
+      if (next) next()
+      else this.#running--
+      seconds.record((performance.now() - began) / 1000)
+    }
+  }
+}

@@ -1,0 +1,123 @@
+/** The accounts of all tenants: commands on them, and the sign-in check. */
+import { Inject, Injectable } from '@nestjs/common'
+import { isRefusal, orThrow, refuse, type EventMeta, type Refusal } from '@pavan/kernel'
+import { signInFailed, type EventOf } from '@pavan/contracts'
+import {
+  userBlocked,
+  userEmailChanged,
+  userEmailVerified,
+  userErased,
+  userPasswordChanged,
+  userRegistered,
+  userUnblocked,
+} from '@pavan/contracts'
+import { Aggregates, type Aggregate, type Handled } from '@pavan/platform/events/aggregates.js'
+import { Ids } from '@pavan/platform/service/ids.js'
+import { Lockouts } from '../lockout/lockouts.js'
+import { AccountSource, type Account } from '../oidc/account-source.js'
+import { TenantDirectory } from '../oidc/tenant-directory.js'
+import { judgePassword } from './password-rules.js'
+import { Passwords } from './passwords.js'
+import { user, type UserCommand, type UserEvent, type UserState } from './user.decider.js'
+
+type Failure = EventOf<typeof signInFailed>['data']
+
+export interface Attempt {
+  readonly email: string
+  readonly password: string
+  readonly client?: string
+  readonly application?: string
+  readonly meta: EventMeta
+}
+
+export type AttemptResult = { readonly user: string } | { readonly refused: 'wrong' | 'locked' | 'blocked' }
+
+const failures = { category: 'sign-in-attempt', initial: null, decide: () => [], evolve: () => null } as const
+
+@Injectable()
+export class Users extends AccountSource {
+  readonly #users: Aggregate<UserCommand, UserEvent, UserState>
+  readonly #failures: Aggregate<never, EventOf<typeof signInFailed>, null>
+
+  constructor(
+    @Inject(Aggregates) aggregates: Aggregates,
+    @Inject(Passwords) private readonly passwords: Passwords,
+    @Inject(Lockouts) private readonly lockouts: Lockouts,
+    @Inject(TenantDirectory) private readonly tenants: TenantDirectory,
+    @Inject(Ids) private readonly ids: Ids,
+  ) {
+    super()
+    this.#users = aggregates.of(user, {
+      events: [userRegistered, userEmailVerified, userEmailChanged, userPasswordChanged, userBlocked, userUnblocked, userErased],
+      claimTaken: { email: 'identity.user.email-taken' },
+    })
+    this.#failures = aggregates.of(failures, { events: [signInFailed] })
+  }
+
+  async find(tenant: string, id: string): Promise<Account | undefined> {
+    const { state } = await this.#users.load(tenant, id)
+    if (state.phase === 'none') return undefined
+    const { phase: status, email, emailVerified, name, locale } = state
+    return { user: id, status, email, emailVerified, name, locale, updatedAt: undefined }
+  }
+
+  async byEmail(tenant: string, email: string): Promise<Account | undefined> {
+    const id = await this.#users.owner(tenant, 'email', email)
+    return id === undefined ? undefined : this.find(tenant, id)
+  }
+
+  /** Applies a command; its events are sealed under the person's own key. `at` is for imported history. */
+  handle(tenant: string, id: string, command: UserCommand, meta: EventMeta, at?: number): Promise<Handled<UserEvent, UserState> | Refusal> {
+    return this.#users.handle({ tenant, id, meta, subject: id, at }, command)
+  }
+
+  /** Like `handle`, for what may be done once only: a second time is refused. `meta.commandId` names the thing that is used up. */
+  async once(tenant: string, id: string, command: UserCommand, meta: EventMeta): Promise<Handled<UserEvent, UserState> | Refusal> {
+    const handled = await this.handle(tenant, id, command, meta)
+    if (!isRefusal(handled)) return handled.repeated ? refuse('identity.challenge.used') : handled
+    return handled.code === 'identity.user.exists' ? refuse('identity.challenge.used') : handled
+  }
+
+  /** The hash of a new password that the tenant's rules allow. */
+  async hashNew(tenant: string, password: string, own: readonly string[]): Promise<string> {
+    const settings = orThrow((await this.tenants.byId(tenant)) ?? refuse('identity.tenant.not-found')).settings
+    const refusal = await judgePassword(password, settings.password, own)
+    if (refusal) orThrow(refusal)
+    return this.passwords.hash(password)
+  }
+
+  async isPassword(tenant: string, id: string, password: string): Promise<boolean> {
+    const { state } = await this.#users.load(tenant, id)
+    return this.passwords.check(password, state.passwordHash)
+  }
+
+  /** Checks an address and a password. Known and unknown addresses take the same way through it. */
+  async attempt(tenant: string, { email, password, client, application, meta }: Attempt): Promise<AttemptResult> {
+    const id = await this.#users.owner(tenant, 'email', email)
+    const subject = id === undefined ? undefined : (await this.#users.load(tenant, id)).state
+    const settings = (await this.tenants.byId(tenant))?.settings.lockout
+    const address = meta.origin?.address
+    const fail = async (reason: Failure['reason'], refused: 'wrong' | 'locked' | 'blocked'): Promise<AttemptResult> => {
+      await this.#fail(tenant, { user: id, method: 'password', reason, client, application }, meta)
+      return { refused }
+    }
+    if (settings && (await this.lockouts.locked(tenant, email, address, settings))) return fail('locked', 'locked')
+    const right = await this.passwords.check(password, subject?.passwordHash)
+    if (!right) {
+      if (settings) await this.lockouts.count(tenant, { email, address, user: id, meta }, settings)
+      return fail(id === undefined ? 'unknown-account' : 'wrong-password', 'wrong')
+    }
+    await this.lockouts.clear(tenant, email)
+    return subject?.phase === 'active' ? { user: id as string } : fail('blocked', 'blocked')
+  }
+
+  /** Writes a failed sign-in, also one of the past. */
+  async recordFailure(tenant: string, failure: Failure, meta: EventMeta, at?: number): Promise<void> {
+    await this.#fail(tenant, failure, meta, at)
+  }
+
+  async #fail(tenant: string, failure: Failure, meta: EventMeta, at?: number): Promise<void> {
+    const context = { tenant, id: this.ids.make('request'), meta, at, ...(failure.user === undefined ? {} : { subject: failure.user }) }
+    await this.#failures.append(context, [signInFailed.of({ data: failure })])
+  }
+}
