@@ -99,7 +99,7 @@ export class Browser {
   async submit(fields: Readonly<Record<string, string>>, options: { readonly having?: string } = {}): Promise<this> {
     const forms = [...this.page.matchAll(/<form\b([^>]*)>([\s\S]*?)<\/form>/gi)].map((match) => ({ tag: match[1] ?? '', inner: match[2] ?? '' }))
     const wanted = options.having ?? Object.keys(fields)[0] ?? ''
-    const form = forms.find(({ tag, inner }) => !wanted || new RegExp(`name="${wanted}"`).test(inner) || tag.includes(wanted))
+    const form = forms.find(({ tag, inner }) => !wanted || new RegExp(`(?:name|value)="${wanted}"`).test(inner) || tag.includes(wanted))
     if (!form)
       throw new Error(
         `no form with ${wanted} at ${this.url.split('?')[0]} (${this.status}): ${this.page.replace(/<style[\s\S]*?<\/style>/g, '').slice(0, 1500)}`,

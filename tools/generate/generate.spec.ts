@@ -70,8 +70,8 @@ function typeErrors(): string[] {
 test('nothing is overwritten, and nothing is half done', () => {
   const place = mkdtempSync(join(tmpdir(), 'pavan-generate-'))
   writeFileSync(join(place, 'here.ts'), 'mine')
-  expect(() => apply({ create: { 'new.ts': 'x', 'here.ts': 'theirs' }, edit: {}, next: '' }, place)).toThrow('here.ts exists already')
-  expect(() => apply({ create: { 'new.ts': 'x' }, edit: { 'gone.ts': (text: string) => text }, next: '' }, place)).toThrow('gone.ts is missing')
+  expect(() => apply({ create: { 'new.ts': 'x', 'here.ts': 'theirs' }, edit: {} }, place)).toThrow('here.ts exists already')
+  expect(() => apply({ create: { 'new.ts': 'x' }, edit: { 'gone.ts': (text: string) => text } }, place)).toThrow('gone.ts is missing')
   expect(readdirSync(place)).toEqual(['here.ts'])
   rmSync(place, { recursive: true })
 })

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import * as audit from '../audit/audit.contract.js'
 import * as authorization from './authorization.contract.js'
 
-const schemas = Object.entries({ ...authorization, ...audit }).filter((entry): entry is [string, z.ZodType] => entry[1] instanceof z.ZodType)
+const schemas = Object.entries<unknown>({ ...authorization, ...audit }).filter((entry): entry is [string, z.ZodType] => entry[1] instanceof z.ZodType)
 
 test.each(schemas)('%s can be shown in the API document', (_, schema) => {
   expect(() => z.toJSONSchema(schema, { io: 'input' })).not.toThrow()

@@ -19,7 +19,8 @@ export const quickly = <S extends z.ZodType>(schema: S, looksRight: (value: Reco
       context.addIssue({ code: 'custom', path: [...issue.path], message })
     }
   })
-  // The API document shows the schema itself.
+  // The API document shows the schema itself, not what it was refined from.
+  quick._zod.parent = undefined
   quick._zod.toJSONSchema = () => z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
   return quick as unknown as z.ZodType<z.output<S>>
 }

@@ -28,6 +28,12 @@ export const identityService = defineService({
   },
   notices: async (get) => {
     const link = await get(SetUp).atStart()
+    const known = await get(TenantDirectory).bySlug('main')
+    // Its client comes from another service by an event: at first start it may be a moment away.
+    for (let waited = 0; known && !get(OperatorFile).there && waited < 200; waited++) {
+      await get(OperatorFile).ensure()
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
     const { baseUrl } = get(TenantDirectory)
     return [
       ...(link === undefined ? [] : [{ label: 'Set up the first administrator', text: link }]),

@@ -26,7 +26,21 @@ export class OperatorFile {
   ) {}
 
   /** Writes the file when it is wanted and missing. Only its hash is kept elsewhere, so a lost file means a new secret. */
-  async ensure(): Promise<void> {
+  ensure(): Promise<void> {
+    // One at a time: two would make two secrets.
+    this.#last = this.#last.catch(() => undefined).then(() => this.#write())
+    return this.#last
+  }
+
+  /** Whether whoever starts the system finds the file, or wants none. */
+  get there(): boolean {
+    const path = this.config.PAVAN_OPERATOR_FILE as string | undefined
+    return !path || existsSync(path)
+  }
+
+  #last: Promise<void> = Promise.resolve()
+
+  async #write(): Promise<void> {
     const path = this.config.PAVAN_OPERATOR_FILE as string | undefined
     if (!path || existsSync(path)) return
     const tenant = await this.tenants.bySlug(firstTenant)

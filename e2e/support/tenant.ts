@@ -1,0 +1,93 @@
+/** A tenant made by the management API, and a person who comes to it through the hosted pages. */
+import * as oidc from 'openid-client'
+import { Browser, call, expectStatus } from './http.js'
+import { eventually } from './parallel.js'
+import type { System } from './system.js'
+import { machineToken, operatorToken } from './tokens.js'
+
+export const callback = 'http://127.0.0.1:9/callback'
+
+export interface Tenant {
+  readonly id: string
+  readonly slug: string
+  readonly issuer: string
+  /** Calls the management API as the tenant's administrator. */
+  readonly api: <T = any>(method: string, path: string, json?: unknown, headers?: Record<string, string>) => Promise<{ json: T; position: string; status: number }>
+  readonly application: string
+  readonly client: string
+  readonly config: oidc.Configuration
+}
+
+export const makeTenant = async (system: System, slug: string): Promise<Tenant> => {
+  const operator = await operatorToken(system)
+  const { id } = expectStatus(await call(`${system.base}/api/v1/admin/tenants`, { token: operator, json: { slug, name: slug } }), 201).json
+  const issuer = `${system.base}/t/${slug}`
+  const secrets = `${system.base}/api/v1/identity/tenants/${id}/clients/management/secrets`
+  const { secret } = await eventually(async () => {
+    const answer = await call(secrets, { token: operator, json: {} })
+    return answer.status === 201 ? (answer.json as { secret: string }) : undefined
+  })
+  const token = await eventually(() => machineToken({ issuer, clientId: 'management', clientSecret: secret }).catch(() => undefined))
+  const api: Tenant['api'] = async (method, path, json, headers) => {
+    const answer = await call(`${system.base}${path}`, { method, token, json, headers })
+    if (answer.status >= 400) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`)
+    return { json: answer.text ? answer.json : undefined, position: answer.headers.get('pavan-position') ?? '', status: answer.status }
+  }
+  // The role of the management client comes by an event.
+  await eventually(async () => (await call(`${system.base}/api/v1/admin/tenant`, { token })).status === 200)
+  const application = (await api('POST', '/api/v1/admin/applications', { name: 'Shop' })).json.id
+  const settings = { name: 'Shop', kind: 'spa', grantTypes: ['authorization_code', 'refresh_token'], redirectUris: [callback], postLogoutRedirectUris: [`${callback}/bye`] }
+  const client = (await api('POST', '/api/v1/admin/clients', { application, settings })).json.id
+  const config = await oidc.discovery(new URL(issuer), client, undefined, oidc.None(), { execute: [oidc.allowInsecureRequests] })
+  return { id, slug, issuer, api, application, client, config }
+}
+
+export const mailTo = async (system: System, to: string, template?: string): Promise<{ readonly code: string; readonly link: string; readonly subject: string }> =>
+  eventually(async () => {
+    const { items } = (await call(`${system.base}/mailbox.json?to=${encodeURIComponent(to)}`)).json
+    return items.find((mail: { template: string }) => template === undefined || mail.template === template)
+  })
+
+export interface Person {
+  readonly email: string
+  readonly password: string
+}
+
+export const authorizationUrl = async (system: System, tenant: Tenant, more: Record<string, string> = {}) => {
+  const verifier = oidc.randomPKCECodeVerifier()
+  const url = oidc.buildAuthorizationUrl(tenant.config, {
+    redirect_uri: callback,
+    scope: 'openid profile email offline_access',
+    resource: `${system.base}/api`,
+    code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: 'S256',
+    ...more,
+  })
+  return { url: url.href, verifier }
+}
+
+export const exchange = (tenant: Tenant, at: string, verifier: string) => oidc.authorizationCodeGrant(tenant.config, new URL(at), { pkceCodeVerifier: verifier })
+
+/** Through sign-up, code from the mailbox and consent to the application's callback. */
+export const signUp = async (system: System, tenant: Tenant, { email, password }: Person): Promise<{ browser: Browser; verifier: string }> => {
+  const browser = new Browser(callback)
+  const { url, verifier } = await authorizationUrl(system, tenant)
+  await browser.open(url)
+  await browser.open(`${browser.url.split('?')[0]}?step=sign-up`)
+  await browser.submit({ email, password, name: 'Ada Person' })
+  await browser.submit({ code: (await mailTo(system, email, 'verify-email')).code })
+  return { browser: await consent(browser), verifier }
+}
+
+export const signIn = async (system: System, tenant: Tenant, { email, password }: Person): Promise<{ browser: Browser; verifier: string }> => {
+  const browser = new Browser(callback)
+  const { url, verifier } = await authorizationUrl(system, tenant)
+  await browser.open(url)
+  await browser.submit({ email, password })
+  return { browser: await consent(browser), verifier }
+}
+
+const consent = async (browser: Browser): Promise<Browser> => {
+  if (browser.page.includes('value="consent"')) await browser.submit({}, { having: 'consent' })
+  return browser
+}
