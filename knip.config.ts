@@ -8,7 +8,11 @@ const app = { entry: ['src/main.ts'], project: ['src/**/*.ts'] }
 export default {
   workspaces: {
     // ts7 and nx are run as programs; oxlint's rooms and the load generator of bench are chosen at run time.
-    '.': { ignoreDependencies: ['nx', 'ts7', 'autocannon', '@types/autocannon'], entry: ['tools/*.mjs', 'tools/**/*.spec.ts', 'bench/*.bench.mjs', 'bench/support/bare-*.mjs', 'e2e/**/*.spec.ts'], project: ['tools/**', 'bench/**', 'e2e/**'] },
+    '.': {
+      ignoreDependencies: ['nx', 'ts7', 'autocannon', '@types/autocannon'],
+      entry: ['tools/*.mjs', 'tools/**/*.spec.ts', 'bench/*.bench.mjs', 'bench/support/bare-*.mjs', 'e2e/**/*.spec.ts'],
+      project: ['tools/**', 'bench/**', 'e2e/**'],
+    },
     'libs/kernel': library,
     // The kernel is what its rules allow it to build on.
     'libs/contracts': { ...library, ignoreDependencies: ['@pavan/kernel'] },

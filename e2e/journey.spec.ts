@@ -40,7 +40,12 @@ test('from sign-up to erasure', async () => {
   await api('POST', '/api/v1/authorization/roles', { key: 'buyer', name: 'Buyer', policies: ['own-orders'] })
   const decide = async (owner: string, position?: string) =>
     (
-      await api('POST', '/api/v1/authorization/decisions', { subject: user, action: 'read', resource: 'orders', facts: { owner } }, position ? { 'pavan-wait-for': position } : {})
+      await api(
+        'POST',
+        '/api/v1/authorization/decisions',
+        { subject: user, action: 'read', resource: 'orders', facts: { owner } },
+        position ? { 'pavan-wait-for': position } : {},
+      )
     ).json.allowed
   expect(await decide(user)).toBe(false)
   const assigned = await api('POST', '/api/v1/authorization/assignments', { subject: user, role: 'buyer' })
@@ -57,12 +62,17 @@ test('from sign-up to erasure', async () => {
   await first.browser.open(again.url)
   expect(first.browser.url).toContain('code=')
 
-  const wrong = await call(`${system.base}/api/v1/identity/me/password`, { token, json: { currentPassword: 'wrong', newPassword: 'another good passphrase 7' } })
+  const wrong = await call(`${system.base}/api/v1/identity/me/password`, {
+    token,
+    json: { currentPassword: 'wrong', newPassword: 'another good passphrase 7' },
+  })
   expect(expectStatus(wrong, 403).json.code).toBe('identity.password.wrong')
 
   const records = await eventually(async () => {
     const { items } = (await api('GET', `/api/v1/audit/records?limit=100`)).json
-    return items.some((one: { type: string }) => one.type === 'profile.changed' || one.type.startsWith('profile.')) ? (items as { type: string; subject?: string }[]) : undefined
+    return items.some((one: { type: string }) => one.type === 'profile.changed' || one.type.startsWith('profile.'))
+      ? (items as { type: string; subject?: string }[])
+      : undefined
   })
   const count = (type: string) => records.filter((one) => one.type === type).length
   expect([count('user.registered'), count('session.started'), count('role.assigned'), count('role.unassigned')]).toEqual([1, 1, 1, 1])

@@ -12,7 +12,12 @@ export interface Tenant {
   readonly slug: string
   readonly issuer: string
   /** Calls the management API as the tenant's administrator. */
-  readonly api: <T = any>(method: string, path: string, json?: unknown, headers?: Record<string, string>) => Promise<{ json: T; position: string; status: number }>
+  readonly api: <T = any>(
+    method: string,
+    path: string,
+    json?: unknown,
+    headers?: Record<string, string>,
+  ) => Promise<{ json: T; position: string; status: number }>
   readonly application: string
   readonly client: string
   readonly config: oidc.Configuration
@@ -36,13 +41,23 @@ export const makeTenant = async (system: System, slug: string): Promise<Tenant> 
   // The role of the management client comes by an event.
   await eventually(async () => (await call(`${system.base}/api/v1/admin/tenant`, { token })).status === 200)
   const application = (await api('POST', '/api/v1/admin/applications', { name: 'Shop' })).json.id
-  const settings = { name: 'Shop', kind: 'spa', grantTypes: ['authorization_code', 'refresh_token'], redirectUris: [callback], postLogoutRedirectUris: [`${callback}/bye`] }
+  const settings = {
+    name: 'Shop',
+    kind: 'spa',
+    grantTypes: ['authorization_code', 'refresh_token'],
+    redirectUris: [callback],
+    postLogoutRedirectUris: [`${callback}/bye`],
+  }
   const client = (await api('POST', '/api/v1/admin/clients', { application, settings })).json.id
   const config = await oidc.discovery(new URL(issuer), client, undefined, oidc.None(), { execute: [oidc.allowInsecureRequests] })
   return { id, slug, issuer, api, application, client, config }
 }
 
-export const mailTo = async (system: System, to: string, template?: string): Promise<{ readonly code: string; readonly link: string; readonly subject: string }> =>
+export const mailTo = async (
+  system: System,
+  to: string,
+  template?: string,
+): Promise<{ readonly code: string; readonly link: string; readonly subject: string }> =>
   eventually(async () => {
     const { items } = (await call(`${system.base}/mailbox.json?to=${encodeURIComponent(to)}`)).json
     return items.find((mail: { template: string }) => template === undefined || mail.template === template)
@@ -66,7 +81,8 @@ export const authorizationUrl = async (system: System, tenant: Tenant, more: Rec
   return { url: url.href, verifier }
 }
 
-export const exchange = (tenant: Tenant, at: string, verifier: string) => oidc.authorizationCodeGrant(tenant.config, new URL(at), { pkceCodeVerifier: verifier })
+export const exchange = (tenant: Tenant, at: string, verifier: string) =>
+  oidc.authorizationCodeGrant(tenant.config, new URL(at), { pkceCodeVerifier: verifier })
 
 /** Through sign-up, code from the mailbox and consent to the application's callback. */
 export const signUp = async (system: System, tenant: Tenant, { email, password }: Person): Promise<{ browser: Browser; verifier: string }> => {

@@ -11,11 +11,24 @@ test.each(schemas)('%s can be shown in the API document', (_, schema) => {
 test('the short cut of a batch takes and refuses what the schema of one question does', () => {
   const fine = { subject: 'usr_1', action: 'read', resource: 'orders', field: 'total', facts: { owner: 'usr_1' } }
   const odd: unknown[] = [
-    null, 'x', [], { ...fine, subject: undefined }, { ...fine, subject: 'a b' }, { ...fine, action: '' }, { ...fine, resource: 'x'.repeat(65) }, { ...fine, field: '' },
-    { ...fine, field: 1 }, { ...fine, facts: [] }, { ...fine, facts: { a: { b: { c: { d: { e: { f: { g: 1 } } } } } } } }, { ...fine, extra: 1 },
-    { ...fine, facts: JSON.parse('{"__proto__": 1}') }, { ...fine, facts: null },
+    null,
+    'x',
+    [],
+    { ...fine, subject: undefined },
+    { ...fine, subject: 'a b' },
+    { ...fine, action: '' },
+    { ...fine, resource: 'x'.repeat(65) },
+    { ...fine, field: '' },
+    { ...fine, field: 1 },
+    { ...fine, facts: [] },
+    { ...fine, facts: { a: { b: { c: { d: { e: { f: { g: 1 } } } } } } } },
+    { ...fine, extra: 1 },
+    { ...fine, facts: JSON.parse('{"__proto__": 1}') },
+    { ...fine, facts: null },
   ]
-  expect(authorization.questions.safeParse({ decisions: [fine, { ...fine, field: undefined, facts: undefined }, { ...fine, action: 'orders:read' }] }).success).toBe(true)
+  expect(
+    authorization.questions.safeParse({ decisions: [fine, { ...fine, field: undefined, facts: undefined }, { ...fine, action: 'orders:read' }] }).success,
+  ).toBe(true)
   for (const one of odd) {
     const batch = authorization.questions.safeParse({ decisions: [fine, one] })
     expect([one, authorization.question.safeParse(one).success, batch.success]).toEqual([one, false, false])
@@ -27,5 +40,8 @@ test('the short cut of a batch takes and refuses what the schema of one question
 })
 
 test('the API document shows the batch, not its short cut', () => {
-  expect(z.toJSONSchema(authorization.questions, { io: 'input' })).toMatchObject({ type: 'object', properties: { decisions: { type: 'array', maxItems: 1000 } } })
+  expect(z.toJSONSchema(authorization.questions, { io: 'input' })).toMatchObject({
+    type: 'object',
+    properties: { decisions: { type: 'array', maxItems: 1000 } },
+  })
 })

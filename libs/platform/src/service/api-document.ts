@@ -55,7 +55,14 @@ const problemAnswers = (codes: readonly string[], list: ProblemList): Json => {
   return Object.fromEntries(
     [...byStatus].map(([status, some]) => {
       const first = list[some[0] as string]
-      const example = { type: `/problems#${some[0]}`, title: first?.title, status, detail: first?.detail, code: some[0], instance: 'req_01j9z3f8k2m4n6p8q0r2s4t6v8' }
+      const example = {
+        type: `/problems#${some[0]}`,
+        title: first?.title,
+        status,
+        detail: first?.detail,
+        code: some[0],
+        instance: 'req_01j9z3f8k2m4n6p8q0r2s4t6v8',
+      }
       const content = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' }, example } }
       return [String(status), { description: some.map((code) => `\`${code}\`: ${list[code]?.title}`).join('\n\n'), content }]
     }),
@@ -83,7 +90,9 @@ const usualCodes = (method: string, entrance: string | undefined, hasInput: bool
   ...(entrance === 'public' ? [] : ['request.token.missing', 'request.token.invalid']),
   ...(entrance === undefined ? ['request.access.denied'] : []),
   ...(hasInput ? ['request.parameter.invalid'] : []),
-  ...(method === 'get' || method === 'delete' ? [] : ['request.body.invalid', 'request.body.malformed', 'request.body.too-large', 'request.content-type.unsupported']),
+  ...(method === 'get' || method === 'delete'
+    ? []
+    : ['request.body.invalid', 'request.body.malformed', 'request.body.too-large', 'request.content-type.unsupported']),
   'request.rate.limited',
   'service.overloaded',
 ]
@@ -102,7 +111,11 @@ const operation = (controller: Type, name: string, method: string, described: De
     ...given.filter(({ kind, schema }) => kind === RouteParamtypes.QUERY && schema).flatMap(({ schema }) => queryParameters(schema as z.ZodType)),
     method === 'get' ? waitFor : idempotencyKey,
   ]
-  const who = requirement ? `Needs \`${requirement.action}\` on \`${requirement.resource}\`.` : entrance === 'self' ? 'For the signed-in user, on their own data.' : ''
+  const who = requirement
+    ? `Needs \`${requirement.action}\` on \`${requirement.resource}\`.`
+    : entrance === 'self'
+      ? 'For the signed-in user, on their own data.'
+      : ''
   const codes = [...refusalsOf(handler), ...usualCodes(method, entrance, parameters.length > 1)]
   const success = answer?.schema
     ? { 'application/json': { schema: jsonSchema(answer.schema, 'output'), ...(answer.example === undefined ? {} : { example: answer.example }) } }
@@ -122,7 +135,11 @@ const operation = (controller: Type, name: string, method: string, described: De
   }
 }
 
-const join = (...parts: readonly string[]): string => `/${parts.flatMap((part) => part.split('/')).filter(Boolean).join('/')}`
+const join = (...parts: readonly string[]): string =>
+  `/${parts
+    .flatMap((part) => part.split('/'))
+    .filter(Boolean)
+    .join('/')}`
 
 /** Every operation that declares its answer; pages for people are no operations. */
 export const makeApiDocument = (controllers: readonly Type[], described: DescribedService): ApiDocument => {

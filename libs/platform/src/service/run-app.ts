@@ -27,7 +27,8 @@ const keyFile = (folder: string, name: string): Uint8Array => {
     renameSync(`${path}.new`, path)
   }
   const key = Buffer.from(readFileSync(path, 'utf8'), 'base64')
-  if (key.length !== 32) throw new StartError(`${path} is not a key.`, 'Restore the file from a backup of the data folder: without it nothing can be decrypted.')
+  if (key.length !== 32)
+    throw new StartError(`${path} is not a key.`, 'Restore the file from a backup of the data folder: without it nothing can be decrypted.')
   return new Uint8Array(key)
 }
 

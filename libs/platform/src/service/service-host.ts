@@ -90,7 +90,11 @@ export class ServiceHost implements KnownService {
         value(Log, core.log),
         value(Problems, this.#problems),
         value(Rows, core.rows),
-        value(ServiceConfig, { PAVAN_URL: directory.baseUrl, PAVAN_TRUST_PROXY: environment.trustProxy, ...(definition.config ? readConfig(definition.config, environment.env) : {}) }),
+        value(ServiceConfig, {
+          PAVAN_URL: directory.baseUrl,
+          PAVAN_TRUST_PROXY: environment.trustProxy,
+          ...(definition.config ? readConfig(definition.config, environment.env) : {}),
+        }),
         value(ServiceCore, core),
         value(ServiceDirectory, directory),
         value(TokenVerifier, verifier),

@@ -9,6 +9,12 @@ export const gatewayConfig = z.object({
   PAVAN_RATE_TENANT: perMinute(600_000).describe('Requests a minute of one tenant'),
   PAVAN_RATE_CLIENT: perMinute(300_000).describe('Requests a minute of one client of a tenant'),
   PAVAN_MAX_IN_FLIGHT: z.coerce.number().int().min(10).max(100_000).default(2_000).describe('Requests in work at a time before 503 is answered'),
-  PAVAN_MAX_LOOP_DELAY: z.coerce.number().int().min(20).max(60_000).default(1_000).describe('Milliseconds that the event loop may be late on average before 503 is answered'),
+  PAVAN_MAX_LOOP_DELAY: z.coerce
+    .number()
+    .int()
+    .min(20)
+    .max(60_000)
+    .default(1_000)
+    .describe('Milliseconds that the event loop may be late on average before 503 is answered'),
 })
 export type GatewayConfig = z.output<typeof gatewayConfig>

@@ -21,7 +21,12 @@ export const ownPages = async (fastify: FastifyInstance, directory: ServiceDirec
     reply.hijack()
     ;(await prometheus())(request.raw, reply.raw)
   })
-  fastify.get('/openapi.json', async (_request, reply) => reply.header('access-control-allow-origin', '*').type('application/json').send(await describe()))
+  fastify.get('/openapi.json', async (_request, reply) =>
+    reply
+      .header('access-control-allow-origin', '*')
+      .type('application/json')
+      .send(await describe()),
+  )
   fastify.get('/problems', (_request, reply) => reply.redirect('/docs', 302))
   fastify.addHook('onSend', async (request, reply) => {
     if (request.url.startsWith('/docs'))

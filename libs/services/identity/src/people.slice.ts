@@ -47,7 +47,10 @@ export const peopleSlice: Slice = {
   config: {
     PAVAN_ADMIN_EMAIL: z.string().max(254).optional().describe('Address of the administrator of the first tenant, made at first start'),
     PAVAN_ADMIN_PASSWORD: z.string().max(1024).optional().describe('Password of that administrator'),
-    PAVAN_SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional().describe('Mail server, such as smtp://user:password@mail.example:587; without one mails are shown at /mailbox'),
+    PAVAN_SMTP_URL: z
+      .url({ protocol: /^smtps?$/ })
+      .optional()
+      .describe('Mail server, such as smtp://user:password@mail.example:587; without one mails are shown at /mailbox'),
     PAVAN_MAIL_FROM: z.string().max(254).default('Pavan <no-reply@localhost>').describe('Sender of mails'),
     PAVAN_MAILBOX: z.enum(['on', 'off']).default('on').describe('`off` hides /mailbox'),
   },

@@ -15,7 +15,14 @@ const append = async (worker: number): Promise<never> => {
   for (let i = 0; ; i++) {
     const id = `evt-${round}-${worker}-${i}`
     const stream = streamOf(`thg-${round}-${worker}-${Math.floor(i / 3)}`)
-    const event = { id, type: 'thing.happened', schema: 1, at: i, data: { text: 'x'.repeat(i % 2_000) }, meta: { actor: { type: 'system' as const, id: 'crash' } } }
+    const event = {
+      id,
+      type: 'thing.happened',
+      schema: 1,
+      at: i,
+      data: { text: 'x'.repeat(i % 2_000) },
+      meta: { actor: { type: 'system' as const, id: 'crash' } },
+    }
     await store.append(stream, [event], { expected: i % 3, commandId: id, claims: [{ take: { name: 'id', value: id } }] })
     say(`appended ${id}`)
   }

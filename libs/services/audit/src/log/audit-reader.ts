@@ -76,6 +76,8 @@ export class AuditReader {
         ? undefined
         : {
             ...event,
+            // The record keeps only a hash of the personal part.
+            personal: undefined,
             id: event.id,
             stream: { tenant: record.tenant, category, id: id.join('/') },
             subject: record.key,

@@ -1,7 +1,10 @@
 /** What the mails say. `{name}` is replaced by a value. */
 export const mailTexts = {
   'verify-email': {
-    en: { subject: '{code} is your code for {tenant}', text: 'Hello,\n\nyour code is {code}. It is valid for 15 minutes.\n\nIf you did not ask for it, ignore this mail.\n' },
+    en: {
+      subject: '{code} is your code for {tenant}',
+      text: 'Hello,\n\nyour code is {code}. It is valid for 15 minutes.\n\nIf you did not ask for it, ignore this mail.\n',
+    },
     ar: { subject: '{code} هو رمزك لدى {tenant}', text: 'مرحبًا،\n\nرمزك هو {code}، وهو صالح لمدة 15 دقيقة.\n\nإذا لم تطلبه فتجاهل هذه الرسالة.\n' },
   },
   'already-registered': {
@@ -15,8 +18,14 @@ export const mailTexts = {
     },
   },
   'reset-password': {
-    en: { subject: 'Reset your password at {tenant}', text: 'Hello,\n\nchoose a new password here within an hour:\n\n{link}\n\nIf you did not ask for it, ignore this mail.\n' },
-    ar: { subject: 'إعادة تعيين كلمة المرور لدى {tenant}', text: 'مرحبًا،\n\nاختر كلمة مرور جديدة هنا خلال ساعة:\n\n{link}\n\nإذا لم تطلب ذلك فتجاهل هذه الرسالة.\n' },
+    en: {
+      subject: 'Reset your password at {tenant}',
+      text: 'Hello,\n\nchoose a new password here within an hour:\n\n{link}\n\nIf you did not ask for it, ignore this mail.\n',
+    },
+    ar: {
+      subject: 'إعادة تعيين كلمة المرور لدى {tenant}',
+      text: 'مرحبًا،\n\nاختر كلمة مرور جديدة هنا خلال ساعة:\n\n{link}\n\nإذا لم تطلب ذلك فتجاهل هذه الرسالة.\n',
+    },
   },
   'change-email': {
     en: { subject: '{code} confirms your new address at {tenant}', text: 'Hello,\n\nyour code is {code}. It is valid for 15 minutes.\n' },
@@ -26,4 +35,5 @@ export const mailTexts = {
 
 export type MailTemplate = keyof typeof mailTexts
 
-export const fill = (text: string, values: Readonly<Record<string, string>>): string => text.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole)
+export const fill = (text: string, values: Readonly<Record<string, string>>): string =>
+  text.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole)

@@ -48,7 +48,17 @@ export class MailboxController {
     const { items } = await this.rows.find(mails, { index: 'byCreated', order: 'desc', limit: 200 })
     return items.flatMap(({ id, tenant, template, sealed, createdAt }) =>
       sealed
-        ? [{ id, tenant, template, ...sealed, sentAt: new Date(createdAt).toISOString(), link: /https?:\/\/\S+/.exec(sealed.text)?.[0], code: /\b\d{6}\b/.exec(sealed.subject)?.[0] }]
+        ? [
+            {
+              id,
+              tenant,
+              template,
+              ...sealed,
+              sentAt: new Date(createdAt).toISOString(),
+              link: /https?:\/\/\S+/.exec(sealed.text)?.[0],
+              code: /\b\d{6}\b/.exec(sealed.subject)?.[0],
+            },
+          ]
         : [],
     )
   }

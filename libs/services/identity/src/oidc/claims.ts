@@ -32,7 +32,11 @@ const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${l
 /** What identity itself vouches for is never taken from a profile. */
 const vouched = new Set<string>([...claimsByScope.openid, ...claimsByScope.email, 'updated_at'])
 
-const standard = new Set<string>(Object.values(claimsByScope).flat().filter((claim) => !vouched.has(claim)))
+const standard = new Set<string>(
+  Object.values(claimsByScope)
+    .flat()
+    .filter((claim) => !vouched.has(claim)),
+)
 
 /** Attributes of a profile that are standard claims, by the claim's name. */
 export const claimsOfProfile = (values: Readonly<Record<string, unknown>>): Record<string, unknown> => {

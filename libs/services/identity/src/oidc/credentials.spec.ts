@@ -49,10 +49,14 @@ test('public clients keep no secret; unknown ones are not found; the first secre
   const tenant = await system.tenant('first')
   const as = user(tenant, 'usr_admin')
   const open = await system.client(tenant, 'first', spa)
-  expect((await system.service.call('POST', `/api/v1/identity/clients/${open.id}/secrets`, { as, body: {} })).body).toMatchObject({ code: 'identity.client.public' })
+  expect((await system.service.call('POST', `/api/v1/identity/clients/${open.id}/secrets`, { as, body: {} })).body).toMatchObject({
+    code: 'identity.client.public',
+  })
   expect((await system.service.call('POST', '/api/v1/identity/clients/cli_none/secrets', { as, body: {} })).status).toBe(404)
   const { id } = await system.client(tenant, 'first', machine)
-  expect((await system.service.call('POST', `/api/v1/identity/tenants/${tenant}/clients/${id}/secrets`, { as })).body).toMatchObject({ code: 'identity.client-secret.exists' })
+  expect((await system.service.call('POST', `/api/v1/identity/tenants/${tenant}/clients/${id}/secrets`, { as })).body).toMatchObject({
+    code: 'identity.client-secret.exists',
+  })
 })
 
 test('a rotated key is published before it signs, and the old one verifies on', async () => {

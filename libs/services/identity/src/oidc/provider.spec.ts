@@ -10,7 +10,6 @@ beforeAll(async () => {
 })
 afterAll(() => system.close())
 
-
 describe('the issuer of a tenant', () => {
   it('publishes its metadata and keys, whatever Host header is sent', async () => {
     await system.tenant('meta')
@@ -49,7 +48,9 @@ describe('client credentials', () => {
     expect(claims).toMatchObject({ iss: system.issuer('machines'), aud: `${system.baseUrl}/api`, sub: id, client_id: id, tenant })
     expect((claims.exp as number) - (claims.iat as number)).toBeLessThanOrEqual(600)
     const issued = await system.events(tenant, 'access-token.issued')
-    expect(issued).toMatchObject([{ data: { client: id, grant: 'client_credentials', resource: `${system.baseUrl}/api` }, meta: { client: id }, stream: { id: claims.jti } }])
+    expect(issued).toMatchObject([
+      { data: { client: id, grant: 'client_credentials', resource: `${system.baseUrl}/api` }, meta: { client: id }, stream: { id: claims.jti } },
+    ])
   })
 
   it('given that the event cannot be written, then no token leaves', async () => {
@@ -80,16 +81,33 @@ describe('authorization code', () => {
     const tenant = await system.tenant('people')
     const client = await system.client(tenant, 'people', spa)
     const values = { givenName: 'Ada', phone: '+44 20', email: 'forged@example.org' }
-    await system.service.tell('profiles', { tenant, category: 'profile', id: 'usr_ada' }, profileChanged.of({ data: { user: 'usr_ada', attributes: Object.keys(values) }, personal: { values } }))
+    await system.service.tell(
+      'profiles',
+      { tenant, category: 'profile', id: 'usr_ada' },
+      profileChanged.of({ data: { user: 'usr_ada', attributes: Object.keys(values) }, personal: { values } }),
+    )
     const signedIn = await system.authorize(client, undefined, { scope: 'openid email profile phone' })
     expect({ steps: signedIn.visit.steps, host: signedIn.visit.url.host }).toEqual({ steps: ['login'], host: 'rp.test' })
     const tokens = await system.exchange(client, signedIn)
     expect(tokens.claims()).toMatchObject({ iss: system.issuer('people'), aud: client.id, sub: 'usr_ada', amr: ['pwd'] })
     expect(await oidc.fetchUserInfo(client.config, tokens.access_token, 'usr_ada')).toEqual({
-      sub: 'usr_ada', email: 'ada@example.org', email_verified: true, name: 'Ada', given_name: 'Ada', phone_number: '+44 20', locale: 'en', updated_at: 1_700_000_000,
+      sub: 'usr_ada',
+      email: 'ada@example.org',
+      email_verified: true,
+      name: 'Ada',
+      given_name: 'Ada',
+      phone_number: '+44 20',
+      locale: 'en',
+      updated_at: 1_700_000_000,
     })
     const refreshed = await oidc.refreshTokenGrant(client.config, tokens.refresh_token as string, { resource: `${system.baseUrl}/api` })
-    expect(decodeJwt(refreshed.access_token)).toMatchObject({ aud: `${system.baseUrl}/api`, sub: 'usr_ada', tenant, client_id: client.id, sid: expect.stringMatching(/^ses_/) })
+    expect(decodeJwt(refreshed.access_token)).toMatchObject({
+      aud: `${system.baseUrl}/api`,
+      sub: 'usr_ada',
+      tenant,
+      client_id: client.id,
+      sid: expect.stringMatching(/^ses_/),
+    })
     expect((await system.events(tenant)).map(({ type }) => type)).toEqual(['signing-key.created', 'session.started', 'sign-in.succeeded'])
   })
 
@@ -103,7 +121,9 @@ describe('authorization code', () => {
   it('given an address that is not registered, then the browser is not sent there but told', async () => {
     const tenant = await system.tenant('redirect')
     const { config } = await system.client(tenant, 'redirect', spa)
-    const visit = await system.browser({ accept: 'text/html' }).visit(oidc.buildAuthorizationUrl(config, { redirect_uri: 'http://evil.test/', scope: 'openid' }))
+    const visit = await system
+      .browser({ accept: 'text/html' })
+      .visit(oidc.buildAuthorizationUrl(config, { redirect_uri: 'http://evil.test/', scope: 'openid' }))
     expect(visit.status).toBe(400)
     expect(visit.body).toContain('invalid_redirect_uri')
   })
@@ -116,7 +136,10 @@ describe('authorization code', () => {
     const { visit } = await system.authorize(second, browser)
     expect([visit.steps, visit.url.searchParams.has('code')]).toEqual([[], true])
     expect((await system.authorize(second, browser, { prompt: 'none' })).visit.url.searchParams.has('code')).toBe(true)
-    expect((await system.events(tenant, 'sign-in.succeeded')).map(({ data }) => [data.method, data.client])).toEqual([['password', first.id], ['sso', second.id]])
+    expect((await system.events(tenant, 'sign-in.succeeded')).map(({ data }) => [data.method, data.client])).toEqual([
+      ['password', first.id],
+      ['sso', second.id],
+    ])
   })
 
   it("given another's client, then consent is asked once, for what is new", async () => {
@@ -125,7 +148,10 @@ describe('authorization code', () => {
     expect((await system.authorize(client, undefined, { scope: 'openid email' })).visit.steps).toEqual(['login', 'consent email'])
     expect((await system.authorize(client, undefined, { scope: 'openid email' })).visit.steps).toEqual(['login'])
     expect((await system.authorize(client, undefined, { scope: 'openid email profile' })).visit.steps).toEqual(['login', 'consent email profile'])
-    expect((await system.events(tenant, 'consent.given')).map(({ data }) => data.scopes)).toEqual([['openid', 'email'], ['openid', 'email', 'profile']])
+    expect((await system.events(tenant, 'consent.given')).map(({ data }) => data.scopes)).toEqual([
+      ['openid', 'email'],
+      ['openid', 'email', 'profile'],
+    ])
   })
 
   it('given somebody who does not want to, then the client is told', async () => {
@@ -148,7 +174,11 @@ describe('authorization code', () => {
     const switched = await browser.visit(action, { method: 'POST', body: new URLSearchParams(fields) })
     expect(switched.url.searchParams.has('code')).toBe(true)
     expect((await system.events(tenant)).map(({ type, data }) => `${type} ${data.user ?? ''}`).slice(1)).toEqual([
-      'session.started usr_ada', 'sign-in.succeeded usr_ada', 'session.started usr_bob', 'sign-in.succeeded usr_bob', 'session.ended usr_ada',
+      'session.started usr_ada',
+      'sign-in.succeeded usr_ada',
+      'session.started usr_bob',
+      'sign-in.succeeded usr_bob',
+      'session.ended usr_ada',
     ])
   })
 
@@ -157,7 +187,12 @@ describe('authorization code', () => {
     const client = await system.client(tenant, 'par', { ...spa, requirePushedAuthorizationRequests: true })
     expect((await system.authorize(client)).visit.url.searchParams.get('error')).toBe('invalid_request')
     const verifier = oidc.randomPKCECodeVerifier()
-    const parameters = { redirect_uri: callback, scope: 'openid', code_challenge: await oidc.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256' }
+    const parameters = {
+      redirect_uri: callback,
+      scope: 'openid',
+      code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
+      code_challenge_method: 'S256',
+    }
     const visit = await system.browser().visit(await oidc.buildAuthorizationUrlWithPAR(client.config, parameters))
     expect((await system.exchange(client, { visit, verifier })).access_token).toBeTruthy()
   })

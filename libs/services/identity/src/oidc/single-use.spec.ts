@@ -38,7 +38,9 @@ test('an authorization code', async () => {
   const client = await system.client(tenant, 'codes', spa)
   const { visit, verifier } = await system.authorize(client)
   const code = visit.url.searchParams.get('code') as string
-  const outcomes = await many(() => post('codes', { grant_type: 'authorization_code', client_id: client.id, code, redirect_uri: callback, code_verifier: verifier }))
+  const outcomes = await many(() =>
+    post('codes', { grant_type: 'authorization_code', client_id: client.id, code, redirect_uri: callback, code_verifier: verifier }),
+  )
   const winners = winnersOf(outcomes)
   expect(winners).toHaveLength(1)
   // RFC 6749 section 4.1.2: what a code gave that came twice is worth nothing.
@@ -65,7 +67,9 @@ test('a refresh token rotates many times, and any older one ends the family', as
   expect(new Set(tokens).size).toBe(6)
   expect((await refresh('rotation', client, tokens[1] as string)).body.error).toBe('invalid_grant')
   expect((await refresh('rotation', client, tokens[5] as string)).body.error).toBe('invalid_grant')
-  expect(await system.events(tenant, 'refresh-token.reused')).toMatchObject([{ data: { user: 'usr_ada', client: client.id, session: expect.stringMatching(/^ses_/) } }])
+  expect(await system.events(tenant, 'refresh-token.reused')).toMatchObject([
+    { data: { user: 'usr_ada', client: client.id, session: expect.stringMatching(/^ses_/) } },
+  ])
 })
 
 test('a refresh token that is refused for another reason is still good', async () => {

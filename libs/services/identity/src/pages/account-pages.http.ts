@@ -109,7 +109,10 @@ export class AccountPages {
     const account = current && (await this.users.find(tenant.id, current.user))
     if (!current || account?.status !== 'active')
       return this.pages.send(reply, tenant, { template: 'sign-in', title: (t) => t.signIn, wanted, problem, values: { action, email: '' } })
-    const sessions = (await this.sessions.list(tenant.id, current.user)).map((row) => ({ device: deviceName(row.personal?.device), current: row.id === current.session }))
+    const sessions = (await this.sessions.list(tenant.id, current.user)).map((row) => ({
+      device: deviceName(row.personal?.device),
+      current: row.id === current.session,
+    }))
     const values = { action, sessions, email: account.email ?? '' }
     this.pages.send(reply, tenant, { template: 'account', title: (t) => t.account, lead: (t) => t.signedInAs, wanted, values })
   }

@@ -53,7 +53,13 @@ const en = {
     closed: 'Registration is closed.',
     busy: 'Too much is going on. Try again in a moment.',
   },
-  scopes: { profile: 'Your name and other profile values', email: 'Your e-mail address', phone: 'Your phone number', address: 'Your address', offline_access: 'Stay connected when you are away' },
+  scopes: {
+    profile: 'Your name and other profile values',
+    email: 'Your e-mail address',
+    phone: 'Your phone number',
+    address: 'Your address',
+    offline_access: 'Stay connected when you are away',
+  },
 }
 
 export type Messages = typeof en

@@ -76,7 +76,10 @@ export class PageRenderer {
     const forms = input.leadsTo ? `; form-action 'self' ${input.leadsTo}` : ''
     void reply
       .status(input.status ?? (input.problem ? 400 : 200))
-      .header('content-security-policy', `default-src 'none'; style-src 'nonce-${nonce}'; img-src 'self'${logo}; base-uri 'none'; frame-ancestors 'none'${forms}`)
+      .header(
+        'content-security-policy',
+        `default-src 'none'; style-src 'nonce-${nonce}'; img-src 'self'${logo}; base-uri 'none'; frame-ancestors 'none'${forms}`,
+      )
       .header('cache-control', 'no-store')
       .type('text/html; charset=utf-8')
       .send(html)

@@ -93,7 +93,8 @@ export class Registrations {
     await this.challenges.make({ tenant: tenant.id, purpose: 'reset', user, decoy: !usable }, (secret, id) =>
       usable ? [this.mails.queue({ tenant, user, to: email, template: 'reset-password', language, values: { link: link(`${id}.${secret}`) } })] : [],
     )
-    if (usable) await this.#facts.append({ tenant: tenant.id, id: this.ids.make('request'), meta, subject: user }, [passwordResetRequested.of({ data: { user } })])
+    if (usable)
+      await this.#facts.append({ tenant: tenant.id, id: this.ids.make('request'), meta, subject: user }, [passwordResetRequested.of({ data: { user } })])
   }
 
   /** Sets the new password, ends every session. Of several uses of one link, one counts. */

@@ -48,20 +48,28 @@ export const templates = {
 <p class="links">{% if forgotUrl %}<a href="{{ forgotUrl }}">{{ t.forgot }}</a>{% endif %}{% if signUpUrl %}<span>{{ t.noAccount }} <a href="{{ signUpUrl }}">{{ t.create }}</a></span>{% endif %}</p>${cancel}`),
   'sign-up': page(`${form('sign-up', `${name}${email}${newPassword('password')}<button>{{ t.create }}</button>`)}
 <p class="links"><span>{{ t.haveAccount }} <a href="{{ signInUrl }}">{{ t.signIn }}</a></span></p>${cancel}`),
-  verify: page(`${form('verify', `<input type="hidden" name="challenge" value="{{ challenge }}"><label for="code">{{ t.code }}</label><input class="code" id="code" name="code" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9]{6}" maxlength="6" required autofocus><button>{{ t.confirm }}</button>`)}
+  verify:
+    page(`${form('verify', `<input type="hidden" name="challenge" value="{{ challenge }}"><label for="code">{{ t.code }}</label><input class="code" id="code" name="code" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9]{6}" maxlength="6" required autofocus><button>{{ t.confirm }}</button>`)}
 ${form('resend', '<input type="hidden" name="challenge" value="{{ challenge }}"><button class="quiet">{{ t.resend }}</button>')}
 <p class="links"><a href="{{ signInUrl }}">{{ t.backToSignIn }}</a></p>`),
   forgot: page(`${form('forgot', `${email}<button>{{ t.sendLink }}</button>`)}<p class="links"><a href="{{ signInUrl }}">{{ t.backToSignIn }}</a></p>`),
-  notice: page('{% if signInUrl %}<p class="links"><a href="{{ signInUrl }}">{{ t.backToSignIn }}</a></p>{% endif %}{% if detail %}<p><code>{{ detail }}</code></p>{% endif %}'),
+  notice: page(
+    '{% if signInUrl %}<p class="links"><a href="{{ signInUrl }}">{{ t.backToSignIn }}</a></p>{% endif %}{% if detail %}<p><code>{{ detail }}</code></p>{% endif %}',
+  ),
   reset: page(form('reset', `<input type="hidden" name="token" value="{{ token }}">${newPassword('newPassword')}<button>{{ t.save }}</button>`)),
   consent: page(
     `<ul>{% for scope in scopes %}<li>{{ scope }}</li>{% endfor %}</ul>${form('consent', '<button>{{ t.allow }}</button>')}${form('abort', '<button class="quiet">{{ t.deny }}</button>')}`,
   ),
-  account: page(`<h2>{{ t.sessions }}</h2><ul>{% for session in sessions %}<li>{{ session.device }} {% if session.current %}<strong>({{ t.thisSession }})</strong>{% endif %}</li>{% endfor %}</ul>
+  account:
+    page(`<h2>{{ t.sessions }}</h2><ul>{% for session in sessions %}<li>{{ session.device }} {% if session.current %}<strong>({{ t.thisSession }})</strong>{% endif %}</li>{% endfor %}</ul>
 ${form('sign-out', '<button class="quiet">{{ t.signOut }}</button>')}`),
-  'set-up': page(form('set-up', `<input type="hidden" name="token" value="{{ token }}">${name}${email}${newPassword('password')}<button>{{ t.create }}</button>`)),
+  'set-up': page(
+    form('set-up', `<input type="hidden" name="token" value="{{ token }}">${name}${email}${newPassword('password')}<button>{{ t.create }}</button>`),
+  ),
   logout: page('{{ form | raw }}<button type="submit" form="op.logoutForm" name="logout" value="yes" autofocus>{{ t.signOut }}</button>'),
-  mailbox: page(`{% for mail in mails %}<article><strong>{{ mail.subject }}</strong><p>{{ mail.to }} · {{ mail.sentAt }}</p><pre>{{ mail.text }}</pre>{% if mail.link %}<a href="{{ mail.link }}">{{ mail.link }}</a>{% endif %}</article>{% endfor %}`),
+  mailbox: page(
+    `{% for mail in mails %}<article><strong>{{ mail.subject }}</strong><p>{{ mail.to }} · {{ mail.sentAt }}</p><pre>{{ mail.text }}</pre>{% if mail.link %}<a href="{{ mail.link }}">{{ mail.link }}</a>{% endif %}</article>{% endfor %}`,
+  ),
 } as const
 
 export type TemplateName = keyof typeof templates

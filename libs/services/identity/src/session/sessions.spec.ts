@@ -20,7 +20,8 @@ const alive = async (client: PlayedClient, token: string | undefined): Promise<b
   return active
 }
 const reasons = async (tenant: string) => (await system.events(tenant, 'session.ended')).map(({ data }) => data.reason)
-const sidOf = async (client: PlayedClient, token: string) => decodeJwt((await oidc.refreshTokenGrant(client.config, token, { resource: `${system.baseUrl}/api` })).access_token).sid as string
+const sidOf = async (client: PlayedClient, token: string) =>
+  decodeJwt((await oidc.refreshTokenGrant(client.config, token, { resource: `${system.baseUrl}/api` })).access_token).sid as string
 
 test('people see where they are signed in, and end what they like', async () => {
   const tenant = await system.tenant('own')
@@ -131,7 +132,9 @@ describe('what happens to the person ends sessions', () => {
 
 describe('logout', () => {
   const logout = async (client: PlayedClient, browser: Browser, idToken: string) => {
-    const asked = await browser.visit(oidc.buildEndSessionUrl(client.config, { id_token_hint: idToken, post_logout_redirect_uri: 'http://rp.test/bye', state: 'x' }))
+    const asked = await browser.visit(
+      oidc.buildEndSessionUrl(client.config, { id_token_hint: idToken, post_logout_redirect_uri: 'http://rp.test/bye', state: 'x' }),
+    )
     const xsrf = /name="xsrf" value="([^"]+)"/.exec(asked.body)?.[1] as string
     return browser.visit(/action="([^"]+)"/.exec(asked.body)?.[1] as string, { method: 'POST', body: new URLSearchParams({ xsrf, logout: 'yes' }) })
   }

@@ -47,7 +47,9 @@ export class SetUp {
     for (;;) {
       const row = await this.rows.get(setUps, tenant)
       if (row?.used) return undefined
-      const change = row ? patch(setUps, tenant, { hash }, { hash: row.hash, used: false }) : insert(setUps, tenant, { tenant, user: this.ids.make('user'), hash, used: false })
+      const change = row
+        ? patch(setUps, tenant, { hash }, { hash: row.hash, used: false })
+        : insert(setUps, tenant, { tenant, user: this.ids.make('user'), hash, used: false })
       if ((await this.rows.apply([change])).applied) return `${this.tenants.baseUrl}/setup?token=${tenant}.${secret}`
     }
   }
@@ -72,10 +74,13 @@ export class SetUp {
     if (email === undefined || password === undefined)
       throw new StartError('PAVAN_ADMIN_EMAIL and PAVAN_ADMIN_PASSWORD belong together.', 'Set both, the first one to an e-mail address, or neither.')
     const row = (await this.rows.get(setUps, tenant.id)) as SetUpRow
-    const done = await this.#appoint(tenant, row, { email, password }, { actor: { type: 'system', id: 'identity' }, reason: 'first start' }).catch((error: Error) => {
-      throw new StartError(`PAVAN_ADMIN_PASSWORD is not accepted (${error.message}).`, 'Choose a longer or less usual password.')
-    })
-    if (isRefusal(done)) throw new StartError(`The first administrator could not be made (${done.code}).`, 'Correct PAVAN_ADMIN_EMAIL and PAVAN_ADMIN_PASSWORD.')
+    const done = await this.#appoint(tenant, row, { email, password }, { actor: { type: 'system', id: 'identity' }, reason: 'first start' }).catch(
+      (error: Error) => {
+        throw new StartError(`PAVAN_ADMIN_PASSWORD is not accepted (${error.message}).`, 'Choose a longer or less usual password.')
+      },
+    )
+    if (isRefusal(done))
+      throw new StartError(`The first administrator could not be made (${done.code}).`, 'Correct PAVAN_ADMIN_EMAIL and PAVAN_ADMIN_PASSWORD.')
     return undefined
   }
 

@@ -71,7 +71,14 @@ class PlayedPages {
 
 const played = { controllers: [PlayedPages], providers: [PlayedAccounts, { provide: AccountSource, useExisting: PlayedAccounts }, ProviderPages] }
 const { config: _, ...slices } = joinSlices([oidcSlice, played])
-const definition = defineService({ name: 'identity', title: 'Identity', ...slices, events: identityEvents, routes: ['/api/v1/identity', '/t'], mount: mountProvider })
+const definition = defineService({
+  name: 'identity',
+  title: 'Identity',
+  ...slices,
+  events: identityEvents,
+  routes: ['/api/v1/identity', '/t'],
+  mount: mountProvider,
+})
 
 export interface PlayedClient {
   readonly id: string
@@ -130,7 +137,9 @@ export class ProviderUnderTest {
     const data = { application: this.id('application'), settings: clientSettings.parse({ name: 'Client', redirectUris, ...settings }) }
     await this.service.tell('admin', { tenant, category: 'client', id }, clientRegistered.of({ data }))
     const secret = settings.kind === 'web' || settings.kind === 'machine' ? await this.secret(tenant, id) : undefined
-    const config = await oidc.discovery(new URL(this.issuer(slug)), id, secret, secret === undefined ? oidc.None() : undefined, { execute: [oidc.allowInsecureRequests] })
+    const config = await oidc.discovery(new URL(this.issuer(slug)), id, secret, secret === undefined ? oidc.None() : undefined, {
+      execute: [oidc.allowInsecureRequests],
+    })
     return { id, secret, config }
   }
 
@@ -162,7 +171,7 @@ export class ProviderUnderTest {
   /** Events that identity wrote for a tenant, in order, or those of one type. */
   async events(tenant: string, type?: string): Promise<{ type: string; data: Record<string, unknown>; meta: { client?: string }; stream: { id: string } }[]> {
     const found = []
-    for (let after = 0; ; ) {
+    for (let after = 0; ;) {
       const batch = await this.service.core.store.readAll({ p: 0, seq: after }, 500)
       if (batch.length === 0) return found as never
       found.push(...batch.filter((event) => event.stream.tenant === tenant && (type === undefined || event.type === type)))

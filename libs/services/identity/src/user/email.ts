@@ -11,7 +11,10 @@ export const normalizeEmail = (text: string): string | undefined => {
   if (!local || !domain || rest.length > 0) return undefined
   const host = domainToASCII(domain)
   const address = `${local}@${host}`
-  return host && address.length <= 254 && z.email().safeParse(`${/^[\x21-\x7e]+$/.test(local) ? local : 'x'}@${host}`).success && !/[\s<>"(),:;\\[\]\p{C}]/u.test(local)
+  return host &&
+    address.length <= 254 &&
+    z.email().safeParse(`${/^[\x21-\x7e]+$/.test(local) ? local : 'x'}@${host}`).success &&
+    !/[\s<>"(),:;\\[\]\p{C}]/u.test(local)
     ? address
     : undefined
 }

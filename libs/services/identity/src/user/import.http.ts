@@ -22,7 +22,12 @@ const person = z.strictObject({
   name: z.string().min(1).max(200).optional(),
   emailVerified: z.boolean().default(false),
   createdAt: z.number().int().min(0).optional().describe('Milliseconds since 1970; now by default'),
-  passwordHash: z.string().max(512).regex(/^\$argon2(id|i|d)\$/).optional().describe('PHC string of Argon2'),
+  passwordHash: z
+    .string()
+    .max(512)
+    .regex(/^\$argon2(id|i|d)\$/)
+    .optional()
+    .describe('PHC string of Argon2'),
   password: z.string().min(1).max(1024).optional().describe('Hashed at import, when there is no hash'),
   roles: z.array(z.string().min(1).max(128)).max(20).default([]),
   signIns: z.array(signIn).max(1000).default([]),

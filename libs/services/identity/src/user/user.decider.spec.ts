@@ -20,7 +20,10 @@ test('registration takes the address, a change of address exchanges it, erasure 
   const [first] = run(registered).events
   expect(user.claims?.(first as UserEvent, user.initial)).toEqual([{ take: { name: 'email', value: 'ada@example.org' } }])
   const changed = run(registered, { type: 'change-email', email: 'eve@example.org' }).events.at(-1) as UserEvent
-  expect(user.claims?.(changed, state)).toEqual([{ release: { name: 'email', value: 'ada@example.org' } }, { take: { name: 'email', value: 'eve@example.org' } }])
+  expect(user.claims?.(changed, state)).toEqual([
+    { release: { name: 'email', value: 'ada@example.org' } },
+    { take: { name: 'email', value: 'eve@example.org' } },
+  ])
   const erased = run(registered, { type: 'erase' })
   expect(user.claims?.(erased.events.at(-1) as UserEvent, state)).toEqual([{ releaseAll: true }])
   expect(erased.state).toEqual({ phase: 'erased', emailVerified: false })

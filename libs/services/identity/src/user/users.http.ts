@@ -151,7 +151,14 @@ export class UsersController {
     await this.#prove(tenant, subject.id, body.password)
     const owner = (await this.tenants.byId(tenant)) as Tenant
     const { id: challenge } = await this.challenges.make({ tenant, purpose: 'email', user: subject.id, sealed: { email: body.email } }, (code) => [
-      this.mails.queue({ tenant: owner, user: subject.id, to: body.email, template: 'change-email', language: owner.settings.languages.default, values: { code } }),
+      this.mails.queue({
+        tenant: owner,
+        user: subject.id,
+        to: body.email,
+        template: 'change-email',
+        language: owner.settings.languages.default,
+        values: { code },
+      }),
     ])
     return { challenge }
   }
@@ -175,7 +182,10 @@ export class UsersController {
 
   @Post('tenants/:tenant/set-up-links')
   @Requires('create', 'tenants')
-  @Answers(201, setUpLink, { summary: 'Make a set-up link', description: 'By it the first administrator of the tenant registers. It works once; links made before are dead.' })
+  @Answers(201, setUpLink, {
+    summary: 'Make a set-up link',
+    description: 'By it the first administrator of the tenant registers. It works once; links made before are dead.',
+  })
   @Refuses('identity.tenant.not-found', 'identity.set-up.done')
   async setUpLink(@Param('tenant', { schema: id }) tenant: string) {
     if (!(await this.tenants.byId(tenant))) throw new RefusalError('identity.tenant.not-found')
@@ -196,4 +206,3 @@ export class UsersController {
     return { id: found, status, email, emailVerified, name, locale }
   }
 }
-

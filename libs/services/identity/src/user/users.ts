@@ -2,15 +2,7 @@
 import { Inject, Injectable } from '@nestjs/common'
 import { isRefusal, orThrow, refuse, type EventMeta, type Refusal } from '@pavan/kernel'
 import { signInFailed, type EventOf } from '@pavan/contracts'
-import {
-  userBlocked,
-  userEmailChanged,
-  userEmailVerified,
-  userErased,
-  userPasswordChanged,
-  userRegistered,
-  userUnblocked,
-} from '@pavan/contracts'
+import { userBlocked, userEmailChanged, userEmailVerified, userErased, userPasswordChanged, userRegistered, userUnblocked } from '@pavan/contracts'
 import { Aggregates, type Aggregate, type Handled } from '@pavan/platform/events/aggregates.js'
 import { Ids } from '@pavan/platform/service/ids.js'
 import { Lockouts } from '../lockout/lockouts.js'
