@@ -51,6 +51,13 @@ export class Browser {
     readonly headers: Readonly<Record<string, string>> = {},
   ) {}
 
+  /** Another browser with the same cookies. */
+  copy(): Browser {
+    const other = new Browser(this.stopAt, this.headers)
+    other.#cookies = new Map(this.#cookies)
+    return other
+  }
+
   async open(url: string, init: { method?: string; body?: URLSearchParams } = {}): Promise<this> {
     let target = url
     let { method = 'GET', body } = init

@@ -123,7 +123,6 @@ export class SqliteEventStore extends EventStore {
   }
 
   #encode(tenant: string, change: ClaimChange): EncodedClaim {
-    const hash = (claim: Claim) => this.#hash(claim.everywhere ? everywhere : tenant, claim.name, claim.value)
     if ('releaseAll' in change) return ['release-all']
     const [op, claim] = 'take' in change ? (['take', change.take] as const) : (['release', change.release] as const)
     return [op, this.#hash(claim.everywhere ? everywhere : tenant, claim.name, claim.value), claim.name]

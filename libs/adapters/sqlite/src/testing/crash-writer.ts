@@ -2,7 +2,7 @@
 import { writeSync } from 'node:fs'
 import { SystemClock } from '@pavan/kernel'
 import type { CommitChoice } from '../commit-place.js'
-import { sqliteAdapters } from '../index.js'
+import { sqliteAdapters } from '../sqlite-adapters.js'
 import { claimKey, counters, streamOf } from './crash-tables.js'
 
 const [, , folder = '', round = '', commitOn = 'measured'] = process.argv
