@@ -1,6 +1,6 @@
 /** Event store of one service in one SQLite file: partition 0, one row for each commit. */
 import { createHmac } from 'node:crypto'
-import { everywhere, parseStreamName, streamName, type Claim, type ClaimChange, type Position, type StreamId } from '@pavan/kernel'
+import { everywhere, parseStreamName, streamName, type ClaimChange, type Position, type StreamId } from '@pavan/kernel'
 import {
   ClaimTaken,
   EventStore,

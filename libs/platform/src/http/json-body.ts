@@ -4,6 +4,9 @@ import { RefusalError } from '@pavan/kernel'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { defaultBodyLimit, maxBodyLimit } from './body-limit.js'
 
+/** Bytes of a refused body that are read on, so that its sender gets to see the answer. */
+const patience = 16 * 1024 * 1024
+
 /** Levels of nesting of arrays and objects. */
 export const maxDepth = 20
 
@@ -27,6 +30,12 @@ export const limitOf = (request: FastifyRequest): number => (request.routeOption
 
 /** Takes the place of Fastify's parsers: JSON only, everything else is 415. */
 export const readJsonBodies = (fastify: FastifyInstance): void => {
+  // Fastify hangs up on whoever sends too much, which most clients show as a broken connection instead of the answer.
+  fastify.addHook('onSend', async (request, reply) => {
+    if (reply.statusCode !== 413 || Number(request.headers['content-length'] ?? Infinity) > patience) return
+    reply.removeHeader('connection')
+    request.raw.resume()
+  })
   // secure-json-parse behind it refuses __proto__ and constructor.prototype keys.
   const parse = fastify.getDefaultJsonParser('error', 'error')
   fastify.removeAllContentTypeParsers()
