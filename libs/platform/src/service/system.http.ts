@@ -2,6 +2,7 @@
 import { Controller, Get, HttpCode, Inject, Param, Post, Body, type Type } from '@nestjs/common'
 import { RefusalError } from '@pavan/kernel'
 import { z } from 'zod'
+import { Requires } from '../access/requires.js'
 import { Answers } from '../http/answers.js'
 import { ServiceCore } from './service-core.js'
 
@@ -27,6 +28,7 @@ export const systemController = (service: string, title: string): Type => {
     constructor(@Inject(ServiceCore) private readonly core: ServiceCore) {}
 
     @Get('views')
+    @Requires('read', 'tenants')
     @Answers(200, consumers, {
       summary: `List the views and reactions of ${title}`,
       description: 'How far they are, and the streams that they have set aside.',
@@ -36,12 +38,14 @@ export const systemController = (service: string, title: string): Type => {
     }
 
     @Post('views/:view/retry')
+    @Requires('update', 'tenants')
     @Answers(200, outcome, { summary: `Retry a parked stream of ${title}`, description: 'Tries its events again, in order.', example: { through: true } })
     async retry(@Param('view', { schema: name }) view: string, @Body({ schema: retryBody }) body: z.output<typeof retryBody>) {
       return { through: await this.find(view).retry(body.stream) }
     }
 
     @Post('views/:view/skip')
+    @Requires('update', 'tenants')
     @Answers(200, outcome, {
       summary: `Skip a parked event of ${title}`,
       description: 'Gives up the first parked event of the stream and tries the rest.',
@@ -52,6 +56,7 @@ export const systemController = (service: string, title: string): Type => {
     }
 
     @Post('views/:view/rebuild')
+    @Requires('update', 'tenants')
     @HttpCode(202)
     @Answers(202, undefined, { summary: `Rebuild a view of ${title}`, description: 'Builds it from the first event beside the live one.' })
     rebuild(@Param('view', { schema: name }) view: string): void {

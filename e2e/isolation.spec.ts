@@ -1,0 +1,90 @@
+/** Promises 7 and 8: two tenants never meet, over every operation that the API document names; and nobody learns who has an account. */
+import { Browser, call } from './support/http.js'
+import { operationsOf, type Operation } from './support/openapi.js'
+import { System } from './support/system.js'
+import { authorizationUrl, callback, exchange, makeTenant, signUp, type Tenant } from './support/tenant.js'
+
+let system: System
+let first: Tenant
+let second: Tenant
+let operations: readonly Operation[]
+let ids: readonly string[]
+beforeAll(async () => {
+  system = await System.start()
+  first = await makeTenant(system, 'first')
+  second = await makeTenant(system, 'second')
+  operations = operationsOf((await call(`${system.base}/openapi.json`)).json)
+  const person = await signUp(system, first, { email: 'ada@example.org', password })
+  const tokens = await exchange(first, person.browser.url, person.verifier)
+  const user = tokens.claims()?.sub as string
+  const organization = (await first.api('POST', '/api/v1/admin/organizations', { name: 'Only in first', slug: 'only-in-first' })).json.id
+  const sessions = (await first.api('GET', `/api/v1/identity/users/${user}/sessions`)).json.items as { id: string }[]
+  ids = [user, organization, first.application, first.client, first.id, ...sessions.map(({ id }) => id)]
+}, 60_000)
+afterAll(() => system?.[Symbol.asyncDispose]())
+
+const password = 'correct horse battery staple 9'
+
+test('no operation of one tenant shows or changes what belongs to another', async () => {
+  const before = JSON.stringify([
+    (await first.api('GET', '/api/v1/identity/users')).json,
+    (await first.api('GET', '/api/v1/admin/clients')).json,
+    (await first.api('GET', '/api/v1/admin/organizations')).json,
+  ])
+  const leaks: string[] = []
+  for (const operation of operations.filter(({ path }) => path.startsWith('/api/'))) {
+    for (const id of operation.parameters.length > 0 ? ids : ['']) {
+      const path = operation.path.replace(/\{\w+\}/g, encodeURIComponent(id))
+      const answer = await second
+        .api(operation.method, path, operation.method === 'GET' ? undefined : {})
+        .then(({ json }) => JSON.stringify(json ?? ''))
+        .catch((error: Error) => (/: 5\d\d /.test(error.message) ? `broke: ${error.message}` : ''))
+      // What was asked for may be told back, never more than that; the keys of erasure receipts are public.
+      const told = [...ids, 'ada@example.org', 'only-in-first'].filter((one) => one !== id && answer.includes(one))
+      if (told.length > 0 || answer.startsWith('broke')) leaks.push(`${operation.method} ${operation.path}: ${answer.slice(0, 200)}`)
+    }
+  }
+  expect(leaks).toEqual([])
+  const after = JSON.stringify([
+    (await first.api('GET', '/api/v1/identity/users')).json,
+    (await first.api('GET', '/api/v1/admin/clients')).json,
+    (await first.api('GET', '/api/v1/admin/organizations')).json,
+  ])
+  expect(after).toBe(before)
+}, 120_000)
+
+test('a session cookie of one tenant is nobody in another', async () => {
+  const { browser } = await signUp(system, first, { email: 'cookie@example.org', password })
+  await browser.open(`${first.issuer}/account`)
+  expect(browser.page).toContain('cookie@example.org')
+  await browser.open(`${second.issuer}/account`)
+  expect(browser.page).not.toContain('cookie@example.org')
+}, 60_000)
+
+describe('known and unknown addresses get the same answer', () => {
+  const visit = async (step: string, fields: Record<string, string>): Promise<string> => {
+    const browser = new Browser(callback)
+    await browser.open((await authorizationUrl(system, first)).url)
+    await browser.open(`${browser.url.split('?')[0]}?step=${step}`)
+    await browser.submit(fields)
+    // What differs from call to call by chance or by the input itself.
+    const page = browser.page.replaceAll(/chg_[\w-]+|nonce="[^"]+"|interaction\/[\w-]+/g, '').replaceAll(fields.email as string, '')
+    return `${browser.status} ${page}`
+  }
+  const known = 'known@example.org'
+  beforeAll(async () => {
+    await signUp(system, first, { email: known, password })
+  })
+
+  test.each([
+    ['sign-in', { password: 'wrong' }],
+    ['sign-up', { password, name: 'Somebody' }],
+    ['forgot', {}],
+  ])(
+    '%s',
+    async (step, fields) => {
+      expect(await visit(step, { email: known, ...fields })).toBe(await visit(step, { email: 'unknown@example.org', ...fields }))
+    },
+    60_000,
+  )
+})
