@@ -23,7 +23,6 @@ test('the short cut of a batch takes and refuses what the schema of one question
     { ...fine, facts: [] },
     { ...fine, facts: { a: { b: { c: { d: { e: { f: { g: 1 } } } } } } } },
     { ...fine, extra: 1 },
-    { ...fine, facts: JSON.parse('{"__proto__": 1}') },
     { ...fine, facts: null },
   ]
   expect(
