@@ -1,11 +1,23 @@
 /** The key-encryption key: wraps the data keys of subjects. It comes from the environment, a file, or later a key management service. */
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHash, randomFillSync } from 'node:crypto'
 
 const algorithm = 'aes-256-gcm' // NIST SP 800-38D
 
+const nonceBytes = 12
+/** Random bytes drawn ahead: one call to the system's generator serves many nonces. */
+const drawn = Buffer.alloc(nonceBytes * 512)
+let used = drawn.length
+const nextNonce = (): Buffer => {
+  if (used === drawn.length) {
+    randomFillSync(drawn)
+    used = 0
+  }
+  return Buffer.from(drawn.subarray(used, (used += nonceBytes)))
+}
+
 /** Nonce, tag and ciphertext in one buffer: 12 + 16 + n bytes. */
 export const encrypt = (key: Uint8Array, plain: Uint8Array, associated: string): Buffer => {
-  const nonce = randomBytes(12)
+  const nonce = nextNonce()
   const cipher = createCipheriv(algorithm, key, nonce)
   cipher.setAAD(Buffer.from(associated))
   const body = cipher.update(plain)
