@@ -64,6 +64,7 @@ const errors = page(
 )
 
 const { appConfig } = await import('../libs/platform/dist/service/app-config.js')
+const { traceConfig } = await import('../libs/platform/dist/telemetry/trace-config.js')
 const configRows = (schema) => {
   const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
   return Object.entries(json.properties ?? {}).map(([name, property]) => [
@@ -76,7 +77,7 @@ const configRows = (schema) => {
 const config = page(
   'Configuration',
   'Environment variables. A wrong value stops the start with a sentence that says what is expected.',
-  [['The system', appConfig], ...definitions.filter((one) => one.config).map((one) => [one.title, one.config])]
+  [['The system', appConfig], ['Tracing', traceConfig], ...definitions.filter((one) => one.config).map((one) => [one.title, one.config])]
     .map(([title, schema]) => [title, configRows(schema)])
     .filter(([, rows]) => rows.length > 0)
     .map(([title, rows]) => `## ${title}\n\n${table(['variable', 'type', 'default', 'meaning'], rows)}`)

@@ -3,6 +3,7 @@ import type { RecordedEvent } from '@pavan/kernel'
 import type { StoredEvent } from '../events/event-store.js'
 import { upcast } from '../events/upcasters.js'
 import type { EventCipher } from '../privacy/event-cipher.js'
+import { messageAttributes, spanOfEvent } from '../telemetry/event-spans.js'
 import type { Log } from '../telemetry/log.js'
 import type { Changes } from '../views/define-view.js'
 import type { Rows } from '../views/rows.js'
@@ -43,6 +44,20 @@ export class ReactionRunner extends EventConsumer {
   async #run(handlers: readonly ReactionHandler[], stored: StoredEvent): Promise<Changes> {
     const event = (await this.cipher.open(upcast(stored))) as RecordedEvent<any>
     const command = commandFor(this.reaction, event)
+    const attributes = { 'messaging.consumer.group.name': this.name, 'pavan.reaction': this.reaction }
+    const span = spanOfEvent(event, 'react', 'consumer', { ...messageAttributes(event, 'process', 1), ...attributes })
+    if (!span) return this.#react(handlers, event, command)
+    try {
+      const done = await span.run(() => this.#react(handlers, event, { ...command, meta: { ...command.meta, traceparent: span.traceparent } }))
+      span.end()
+      return done
+    } catch (error) {
+      span.end(error)
+      throw error
+    }
+  }
+
+  async #react(handlers: readonly ReactionHandler[], event: RecordedEvent<any>, command: ReactionCommand): Promise<Changes> {
     for (const handle of handlers) await this.#try(() => handle(event, command))
     return []
   }

@@ -9,6 +9,7 @@ import { readJsonBodies } from '../http/json-body.js'
 import { requestContextOf } from '../http/request-context.js'
 import type { RouteIndex } from '../http/route-index.js'
 import type { Log } from '../telemetry/log.js'
+import { traceService } from '../telemetry/http-spans.js'
 import { nestLog } from '../telemetry/nest-log.js'
 import { watchRequests } from '../telemetry/request-log.js'
 
@@ -35,6 +36,7 @@ export const makeFastifyApp = async (module: DynamicModule, options: FastifyAppO
   const fastify = adapter.getInstance() as unknown as FastifyInstance
   options.routes.watch(fastify)
   readJsonBodies(fastify)
+  traceService(fastify, options.service)
   watchRequests(fastify, options.service, options.log)
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     logger: nestLog(options.log),

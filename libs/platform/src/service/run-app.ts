@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { SystemClock, type Clock } from '@pavan/kernel'
 import { LocalKeyEncryptionKey } from '../privacy/kek.js'
 import { makeLog } from '../telemetry/log.js'
+import { startTracing } from '../telemetry/start-tracing.js'
 import type { Adapters } from './adapters.js'
 import { appConfig } from './app-config.js'
 import type { ServiceDefinition } from './define-service.js'
@@ -36,6 +37,7 @@ const start = async (app: App): Promise<void> => {
   const config = readConfig(appConfig, process.env)
   const folder = resolve(config.PAVAN_DATA)
   const log = makeLog({ level: config.LOG_LEVEL, format: config.LOG_FORMAT })
+  const stopTracing = await startTracing(process.env, { version: app.version, log })
   const clock = new SystemClock()
   const adapters = app.adapters(folder, clock, (name) => keyFile(folder, name))
   const kek = new LocalKeyEncryptionKey(config.PAVAN_KEK ?? keyFile(folder, 'kek.key'), config.PAVAN_KEK_FORMER)
@@ -57,7 +59,8 @@ const start = async (app: App): Promise<void> => {
     process.on(signal, () => {
       if (ending) process.exit(130)
       ending = true
-      running.close().then(
+      const closed = running.close().then(() => stopTracing?.())
+      closed.then(
         () => process.exit(0),
         (error: unknown) => {
           log.error({ error }, 'the stop was not clean')

@@ -17,6 +17,8 @@ import { purgeReaction } from '../privacy/purge.js'
 import { CountedStore } from '../telemetry/counted-store.js'
 import type { Log } from '../telemetry/log.js'
 import { metrics } from '../telemetry/metrics.js'
+import { TracedBus, TracedStore } from '../telemetry/traced-ports.js'
+import { tracing } from '../telemetry/tracing.js'
 import type { ViewDefinition } from '../views/define-view.js'
 import { LiveTables, MappedRows } from '../views/live-tables.js'
 import { insert } from '../views/changes.js'
@@ -66,7 +68,7 @@ export class ServiceCore {
     const { clock } = environment
     const { name } = definition
     this.log = environment.log.child({ service: name })
-    this.store = new CountedStore(ports.store)
+    this.store = new CountedStore(tracing.source ? new TracedStore(ports.store, name) : ports.store)
     this.keys = new KeyRing(ports.keys, environment.kek)
     this.#cipher = new EventCipher(this.keys)
     this.#privateRows = new PrivateRows(ports.rows, this.keys)
@@ -78,7 +80,7 @@ export class ServiceCore {
     this.views = new Views([...platformViews, ...(definition.views ?? [])], this.#privateRows, live, this.#cipher, this.transport, this.log, () =>
       this.blindIndex(),
     )
-    this.relay = new Relay(name, this.store, ports.bus, this.log)
+    this.relay = new Relay(name, this.store, tracing.source ? new TracedBus(ports.bus) : ports.bus, this.log)
     this.jobs = new JobRunner(this.rows, clock, this.log, randomUUID())
   }
 

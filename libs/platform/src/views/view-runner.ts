@@ -1,11 +1,14 @@
 /** Runs one generation of one view: event → row changes, committed with the checkpoint. */
 import { contextsOf } from '@pavan/contracts'
+import type { BusBatch } from '../bus/bus.js'
 import { EventConsumer } from '../bus/event-consumer.js'
 import type { StoredEvent } from '../events/event-store.js'
 import { upcast } from '../events/upcasters.js'
 import type { BlindIndex } from '../privacy/blind-index.js'
 import type { EventCipher } from '../privacy/event-cipher.js'
+import { messageAttributes, spanOfEvent } from '../telemetry/event-spans.js'
 import type { Log } from '../telemetry/log.js'
+import { tracing } from '../telemetry/tracing.js'
 import type { Changes, Current, EventHandler, ViewDefinition, ViewHandler } from './define-view.js'
 import { MappedRows, physical } from './live-tables.js'
 import type { RowChange, Rows, TableDefinition } from './rows.js'
@@ -56,6 +59,21 @@ export class ViewRunner extends EventConsumer {
   /** Removes the tables of this generation. */
   async drop(): Promise<void> {
     for (const table of this.view.tables) await this.rows.drop(table as never)
+  }
+
+  override async handle(batch: BusBatch): Promise<void> {
+    if (!tracing.source) return super.handle(batch)
+    const attributes = { 'messaging.consumer.group.name': this.name, 'pavan.view': this.view.name }
+    const spans = batch.events
+      .filter((event) => this.#handlers.of(event).length > 0)
+      .map((event) => spanOfEvent(event, 'apply', 'consumer', { ...messageAttributes(event, 'process', batch.events.length), ...attributes }))
+    try {
+      await super.handle(batch)
+      for (const span of spans) span?.end()
+    } catch (error) {
+      for (const span of spans) span?.end(error)
+      throw error
+    }
   }
 
   protected process(stored: StoredEvent, flush: () => Promise<void>, pending: Changes): Promise<Changes> | undefined {
