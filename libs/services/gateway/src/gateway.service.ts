@@ -5,6 +5,7 @@ import { Pressure } from '@pavan/platform/http/pressure.js'
 import { Problems } from '@pavan/platform/http/problems.js'
 import { TokenVerifier } from '@pavan/platform/http/token-verifier.js'
 import { ServiceDirectory } from '@pavan/platform/service/service-directory.js'
+import { traceDoor } from '@pavan/platform/telemetry/http-spans.js'
 import { FrontDoor } from './front-door.js'
 import { gatewayConfig, type GatewayConfig } from './gateway.config.js'
 import { Origins } from './origins.js'
@@ -31,7 +32,7 @@ const mount = async (fastify: FastifyInstance, get: Resolve): Promise<void> => {
     trustProxy: config.PAVAN_TRUST_PROXY,
     own: (request, response) => fastify.routing(request, response),
   })
-  directory.guard(door.handle)
+  directory.guard(traceDoor(door.handle))
 }
 
 export const gatewayService = defineService({

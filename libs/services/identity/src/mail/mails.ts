@@ -8,6 +8,7 @@ import { defineJob } from '@pavan/platform/jobs/define-job.js'
 import { ServiceConfig } from '@pavan/platform/service/define-service.js'
 import { Ids } from '@pavan/platform/service/ids.js'
 import { Log } from '@pavan/platform/telemetry/log.js'
+import { tracing } from '@pavan/platform/telemetry/tracing.js'
 import { insert, keyOf, patch } from '@pavan/platform/views/changes.js'
 import { defineTable, Rows, type RowChange } from '@pavan/platform/views/rows.js'
 import { fill, mailTexts, type MailTemplate } from './mail-texts.js'
@@ -20,6 +21,8 @@ export interface MailRow {
   readonly phase: 'queued' | 'sent'
   readonly createdAt: number
   readonly expiresAt: number
+  /** Of whatever the mail was written for. */
+  readonly traceparent?: string
   readonly sealed?: { readonly to: string; readonly subject: string; readonly text: string }
 }
 
@@ -68,6 +71,7 @@ export class Mails {
     const all = { tenant: tenant.name, ...values }
     const now = this.clock.now()
     const id = this.ids.make('mail')
+    const traceparent = tracing.source?.current()
     return insert(mails, keyOf(tenant.id, id), {
       tenant: tenant.id,
       id,
@@ -76,6 +80,7 @@ export class Mails {
       phase: 'queued',
       createdAt: now,
       expiresAt: now + keptDays * 86_400_000,
+      ...(traceparent === undefined ? {} : { traceparent }),
       sealed: { to, subject: fill(text.subject, all), text: fill(text.text, all) },
     } satisfies MailRow)
   }
@@ -84,15 +89,27 @@ export class Mails {
   async deliver(): Promise<void> {
     for (const row of (await this.rows.find(mails, { index: 'byPhase', where: { phase: 'queued' }, limit: 100 })).items) {
       try {
-        if (row.sealed) await this.#send(row.sealed)
-        const context = { tenant: row.tenant, id: row.id, meta: { actor: { type: 'system', id: 'identity' } } } as const
-        const result = await this.#events.handle(context, mailSent.of({ data: { user: row.user, template: row.template } }))
-        if (!isRefusal(result)) await this.rows.apply([patch(mails, keyOf(row.tenant, row.id), { phase: 'sent' }, { phase: 'queued' })])
+        await this.#deliverTraced(row)
       } catch (error) {
         this.log.warn({ mail: row.id, error: { name: (error as Error).name } }, 'a mail could not be handed over; it is tried again')
         return
       }
     }
+  }
+
+  #deliverTraced(row: MailRow): Promise<void> {
+    const { traceparent, tenant, template } = row
+    if (!tracing.source || traceparent === undefined) return this.#deliverOne(row)
+    const attributes = { 'pavan.mail.template': template, 'pavan.service': 'identity', 'pavan.tenant': tenant }
+    return tracing.during({ name: 'send mail', kind: 'producer', parent: traceparent, attributes }, () => this.#deliverOne(row))
+  }
+
+  async #deliverOne(row: MailRow): Promise<void> {
+    if (row.sealed) await this.#send(row.sealed)
+    const traced = row.traceparent === undefined ? {} : { traceparent: row.traceparent }
+    const context = { tenant: row.tenant, id: row.id, meta: { actor: { type: 'system', id: 'identity' }, ...traced } } as const
+    const result = await this.#events.handle(context, mailSent.of({ data: { user: row.user, template: row.template } }))
+    if (!isRefusal(result)) await this.rows.apply([patch(mails, keyOf(row.tenant, row.id), { phase: 'sent' }, { phase: 'queued' })])
   }
 
   async #send(sealed: NonNullable<MailRow['sealed']>): Promise<void> {

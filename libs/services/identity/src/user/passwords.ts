@@ -4,6 +4,7 @@ import { hash, verify } from '@node-rs/argon2'
 import { Injectable } from '@nestjs/common'
 import { RefusalError } from '@pavan/kernel'
 import { metrics } from '@pavan/platform/telemetry/metrics.js'
+import { tracing } from '@pavan/platform/telemetry/tracing.js'
 
 /** Argon2id (the library's default), 19 MiB, two passes, one lane: OWASP Password Storage Cheat Sheet. */
 const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
@@ -29,18 +30,23 @@ export class Passwords {
   }
 
   hash(password: string): Promise<string> {
-    return this.#inTurn(() => hash(password.normalize('NFKC'), parameters))
+    return this.#inTurn('hash', () => hash(password.normalize('NFKC'), parameters))
   }
 
   /** Takes the same time whether there is a hash or not. */
   async check(password: string, known: string | undefined): Promise<boolean> {
     this.#decoy ??= hash('nobody has this password', parameters)
     const against = known ?? (await this.#decoy)
-    const right = await this.#inTurn(() => verify(against, password.normalize('NFKC')).catch(() => false))
+    const right = await this.#inTurn('verify', () => verify(against, password.normalize('NFKC')).catch(() => false))
     return right && known !== undefined
   }
 
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+  #inTurn<T>(operation: 'hash' | 'verify', work: () => Promise<T>): Promise<T> {
+    if (!tracing.source) return this.#oneOf(work)
+    return tracing.during({ name: `argon2 ${operation}`, attributes: { 'pavan.password.operation': operation } }, () => this.#oneOf(work))
+  }
+
+  async #oneOf<T>(work: () => Promise<T>): Promise<T> {
     const began = performance.now()
     if (this.#running >= running) {
       if (this.#queue.length >= waiting) throw new RefusalError('service.overloaded', { retryAfter: 2 })
