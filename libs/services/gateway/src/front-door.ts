@@ -48,7 +48,8 @@ export class FrontDoor {
     const path = pathOf(request)
     response.setHeader('x-request-id', context.requestId)
     response.setHeader('traceparent', context.traceparent)
-    const api = path.startsWith('/api/')
+    // The router behind decodes paths and takes absolute targets (RFC 9112 section 3.2.2): a token is checked however its target is written.
+    const api = path.startsWith('/api/') || (request.headers.authorization !== undefined && !always.has(path) && !this.#routes.find(path))
     secure(response, { api, https: this.#https })
     if (!always.has(path)) {
       if (this.parts.pressure.overloaded()) return this.#refuse(request, response, 'service.overloaded', 1)
