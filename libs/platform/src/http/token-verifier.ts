@@ -93,7 +93,7 @@ export class TokenVerifier {
     const token = bearer({ headers: { authorization } } as never)
     const caller = token ? await this.#run(authorization) : undefined
     const claims = caller && token ? decode(token.split('.')[1]) : undefined
-    if (caller && claims) this.#remember(authorization, { caller, until: Number(claims.exp) * 1000 })
+    if (caller && token && claims) this.#remember(authorization, { caller, until: Math.min(Number(claims.exp) * 1000, this.#lastUseOf(token, caller.tenant)) })
     return caller
   }
 
@@ -120,6 +120,11 @@ export class TokenVerifier {
     let key = this.#keys.get(name)
     if (!key) this.#keys.set(name, (key = createPublicKey({ key: found.jwk, format: 'jwk' })))
     return key
+  }
+
+  /** Milliseconds since 1970 after which the key of a token verifies no more. */
+  #lastUseOf(token: string, tenant: string): number {
+    return this.signingKeys.find(tenant, String(decode(token.split('.')[0])?.kid))?.verifiedUntil ?? Infinity
   }
 
   #judge(claims: Claims): CallerIdentity | false {
