@@ -9,8 +9,17 @@ const window = 60
 /** Seconds to wait, or 0 when there is room. */
 type Verdict = number
 
-/** An IPv6 customer has a whole /64, so that is what is counted. */
-const networkOf = (address: string): string => (isIP(address) === 6 && !address.startsWith('::ffff:') ? address.split(':').slice(0, 4).join(':') : address)
+/** An IPv6 customer has a whole /64 (RFC 6177), so that is what is counted, however the address is written (RFC 4291 section 2.2). */
+const networkOf = (address: string): string => {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
+  if (mapped !== undefined || isIP(address) !== 6) return mapped ?? address
+  const [left = [], right = []] = address.split('::').map((half) => half.split(':').filter(Boolean))
+  const groups = [...left, ...new Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0'), ...right]
+  return groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')
+}
 
 const loopback = (address: string): boolean => address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.')
 
