@@ -1,4 +1,4 @@
-import { clientDeleted, clientRegistered, clientUpdated } from '@pavan/contracts'
+import { clientDeleted, clientRegistered, clientUpdated, type ClientSettings } from '@pavan/contracts'
 import { put, remove, rowKey } from '@pavan/platform/views/changes.js'
 import { defineView, on } from '@pavan/platform/views/define-view.js'
 import { defineTable } from '@pavan/platform/views/rows.js'
@@ -17,16 +17,17 @@ export const originsTable = defineTable<OriginsRow>({
   indexes: { byTenant: ['tenant'] },
 })
 
-const row = (event: { stream: { tenant: string; id: string }; data: { settings: { allowedOrigins: readonly string[] } } }): OriginsRow => ({
+const row = (event: { stream: { tenant: string; id: string }; data: { settings: Pick<ClientSettings, 'kind' | 'allowedOrigins'> } }): OriginsRow => ({
   tenant: event.stream.tenant,
   client: event.stream.id,
-  origins: event.data.settings.allowedOrigins.map((url) => new URL(url).origin),
+  // Only the code of a single-page client holds its token in a browser.
+  origins: event.data.settings.kind === 'spa' ? event.data.settings.allowedOrigins.map((url) => new URL(url).origin) : [],
 })
 
-/** The origins from which the clients of each tenant may call. */
+/** The origins from which the single-page clients of each tenant may call. */
 export const originsView = defineView({
   name: 'origins',
-  version: 1,
+  version: 2,
   tables: [originsTable],
   on: [
     on(clientRegistered, (event) => [put(originsTable, rowKey(event), row(event))]),

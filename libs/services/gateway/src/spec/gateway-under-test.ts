@@ -1,6 +1,7 @@
 /** The gateway before a service of its own, on a real port: identity and admin are heard through their events, tokens are signed as identity signs them. */
 import { randomBytes, randomUUID } from 'node:crypto'
-import { request as send } from 'node:http'
+import { createServer, request as send } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { Body, Controller, Get, Post } from '@nestjs/common'
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey, type JWTPayload } from 'jose'
 import {
@@ -129,10 +130,12 @@ export class GatewayUnderTest {
     const kek = new LocalKeyEncryptionKey(randomBytes(32))
     const log = makeLog({ level: (process.env.PAVAN_SPEC_LOG as 'info') ?? 'silent', format: 'json' })
     const shared = { adapters, clock, env, kek, log, trustProxy: options.trustProxy ?? 0, version: 'spec' }
+    // Where another base URL is announced, the port has to be known beforehand.
+    const port = options.baseUrl === undefined ? 0 : await freePort()
     const running = await runServices({
       ...shared,
       services: [echoService, gatewayService],
-      port: 0,
+      port,
       host: '127.0.0.1',
       ...(options.baseUrl ? { baseUrl: options.baseUrl } : {}),
     })
@@ -143,7 +146,10 @@ export class GatewayUnderTest {
       await core.relay.start()
       return core
     }
-    return new GatewayUnderTest(clock, running, baseUrl.replace('localhost', '127.0.0.1'), { identity: await open('identity'), admin: await open('admin') })
+    return new GatewayUnderTest(clock, running, port === 0 ? baseUrl.replace('localhost', '127.0.0.1') : `http://127.0.0.1:${port}`, {
+      identity: await open('identity'),
+      admin: await open('admin'),
+    })
   }
 
   get baseUrl(): string {
@@ -267,3 +273,11 @@ const answerOf = (status: number, headers: Headers, text: string): GatewayAnswer
   text,
   body: /json/.test(headers.get('content-type') ?? '') && text ? JSON.parse(text) : undefined,
 })
+
+const freePort = async (): Promise<number> => {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+  return port
+}
