@@ -140,8 +140,9 @@ export class ServiceCore {
     await this.transport.consume(consumer)
   }
 
+  /** By its own name, or as `consumers()` shows it: `reaction:copy-notes`. */
   reaction(name: string): ReactionRunner | undefined {
-    return this.#reactions.find((runner) => runner.name === name)
+    return this.#reactions.find((runner) => runner.reaction === name || runner.name === name)
   }
 
   /** Finishes what is running and takes nothing new. */

@@ -6,7 +6,7 @@ import { Requires } from '../access/requires.js'
 import { Answers } from '../http/answers.js'
 import { ServiceCore } from './service-core.js'
 
-const name = z.string().regex(/^[a-z0-9-]{1,60}$/)
+const name = z.string().regex(/^(reaction:)?[a-z0-9-]{1,60}$/)
 const stream = z.string().min(3).max(300)
 const retryBody = z.strictObject({ stream: stream.describe('As shown in the list: context/tenant/category/id') })
 const skipBody = retryBody.extend({ reason: z.string().min(3).max(200).describe('Goes to the log; never a personal value') })
