@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Environment } from './environment.js'
 import { StartError } from './start-error.js'
 
-/** Reads the variables that a schema names; a wrong one is told with its name, never with its value. */
+/** Reads the variables that a schema names; each wrong one is told in a sentence with its name, never with its value. */
 export const readConfig = <T extends z.ZodObject>(schema: T, env: Environment['env']): z.output<T> => {
   const given = Object.fromEntries(
     Object.keys(schema.shape)
@@ -11,7 +11,11 @@ export const readConfig = <T extends z.ZodObject>(schema: T, env: Environment['e
   )
   const result = schema.safeParse(given)
   if (result.success) return result.data
-  const issue = result.error.issues[0] as z.core.$ZodIssue
-  const name = String(issue.path[0] ?? 'The configuration')
-  throw new StartError(`${name} is not usable: ${issue.message}.`, `Correct the environment variable ${name} and start again.`)
+  const reasons = new Map<string, string>()
+  for (const { path, message } of result.error.issues) {
+    const name = String(path[0] ?? 'The configuration')
+    if (!reasons.has(name)) reasons.set(name, `${name} is not usable: ${message}.`)
+  }
+  const names = [...reasons.keys()]
+  throw new StartError([...reasons.values()].join('\n'), `Correct the environment variable${names.length > 1 ? 's' : ''} ${names.join(', ')} and start again.`)
 }
