@@ -92,7 +92,7 @@ describe('a reaction', () => {
     failing((title) => broken && title === 'bad')
     const id = await write('bad')
     await until(async () => (await parked()).length === 1, 'the stream to be parked')
-    const [{ stream }] = (await parked()) as [{ stream: string }]
+    const stream = (await parked())[0]!.stream
     expect(stream).toContain(id)
     expect(await operate('retry', { stream })).toMatchObject({ status: 200, body: { through: false } })
     expect(await parked()).toHaveLength(1)
@@ -109,7 +109,7 @@ describe('a reaction', () => {
     failing((title) => title === 'bad')
     await write('bad')
     await until(async () => (await parked()).length === 1, 'the stream to be parked')
-    const [{ stream }] = (await parked()) as [{ stream: string }]
+    const stream = (await parked())[0]!.stream
     expect((await operate('skip', { stream })).status).toBe(400)
     expect(await operate('skip', { stream, reason: 'ticket 4711' })).toMatchObject({ status: 200, body: { through: true } })
     expect(await parked()).toEqual([])
