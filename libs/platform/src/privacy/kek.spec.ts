@@ -43,7 +43,7 @@ describe('the cipher', () => {
   it('refuses a text that was cut, lengthened or has a short tag', () => {
     const sealed = encrypt(key, Buffer.from('a secret'), 'a')
     for (const wrong of [sealed.subarray(0, -1), Buffer.concat([sealed, Buffer.from([0])]), sealed.subarray(0, 20), Buffer.alloc(0)]) {
-      expect(() => decrypt(key, wrong, 'a')).toThrow()
+      expect(() => decrypt(key, wrong, 'a')).toThrow(/authenticat|nonce|IV|initialization/i)
     }
   })
 
