@@ -65,7 +65,7 @@ export const problemsOf = (own: ProblemList = {}): ProblemList => {
 export class Problems {
   constructor(
     readonly list: ProblemList,
-    /** Where the error reference is: `<base>/problems`. */
+    /** Where the error reference is: `<base>/problems`; a page for each code below it. */
     readonly reference: string,
   ) {}
 
@@ -97,7 +97,7 @@ export class Problems {
       accident: false,
       retryAfter: type.status === 503 || type.status === 429 ? Number(params.retryAfter ?? 1) : undefined,
       body: {
-        type: `${this.reference}#${code}`,
+        type: `${this.reference}/${code}`,
         title: type.title || (STATUS_CODES[type.status] ?? ''),
         status: type.status,
         detail: fill(type.detail, params),

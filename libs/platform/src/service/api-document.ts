@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { requirementOf } from '../access/requires.js'
 import { answerOf, refusalsOf } from '../http/answers.js'
 import { entranceOf } from '../http/token.guard.js'
+import type { AnySchema, RawRoute, RawRoutes } from './raw-routes.js'
 import type { ApiDocument } from './service-directory.js'
 
 export interface DescribedService {
@@ -56,7 +57,7 @@ const problemAnswers = (codes: readonly string[], list: ProblemList): Json => {
     [...byStatus].map(([status, some]) => {
       const first = list[some[0] as string]
       const example = {
-        type: `/problems#${some[0]}`,
+        type: `/problems/${some[0]}`,
         title: first?.title,
         status,
         detail: first?.detail,
@@ -141,8 +142,59 @@ const join = (...parts: readonly string[]): string =>
     .filter(Boolean)
     .join('/')}`
 
-/** Every operation that declares its answer; pages for people are no operations. */
-export const makeApiDocument = (controllers: readonly Type[], described: DescribedService): ApiDocument => {
+const schemaOf = (schema: AnySchema, io: 'input' | 'output'): Json => (schema instanceof z.ZodType ? jsonSchema(schema, io) : { ...schema })
+
+/** Answers of one status become one response with a content for each media type. */
+const rawAnswers = ({ answers }: RawRoute): Record<string, Json> => {
+  const responses: Record<string, Json & { content?: Json }> = {}
+  for (const { status, description, type, schema, example, headers } of answers) {
+    const response = (responses[status] ??= { description })
+    if (response.description !== description) response.description = `${String(response.description)}\n\n${description}`
+    if (type)
+      response.content = {
+        ...response.content,
+        [type]: { ...(schema ? { schema: schemaOf(schema, 'output') } : {}), ...(example === undefined ? {} : { example }) },
+      }
+    if (headers) response.headers = Object.fromEntries(Object.entries(headers).map(([name, says]) => [name, { description: says, schema: { type: 'string' } }]))
+  }
+  return responses
+}
+
+const both = (one: Json | undefined, other: Json): Json =>
+  one
+    ? { ...one, description: `${String(one.description)}\n\n${String(other.description)}`, content: { ...(one.content as Json), ...(other.content as Json) } }
+    : other
+
+const rawOperation = (route: RawRoute, described: DescribedService): Json => {
+  const { body, params = {} } = route
+  const responses = rawAnswers(route)
+  const problems = problemAnswers(route.problems ?? [], { ...commonProblems, ...described.problems })
+  for (const [status, answer] of Object.entries(problems)) responses[status] = both(responses[status], answer as Json)
+  const example = body?.example === undefined ? {} : { example: body.example }
+  return {
+    operationId: `${described.service}.${route.id}`,
+    tags: [described.title],
+    summary: route.summary,
+    description: route.description,
+    security: route.security ?? [],
+    parameters: [
+      ...Object.entries(params).map(([name, schema]) => ({ name, in: 'path', required: true, schema: jsonSchema(schema, 'input') })),
+      ...(route.query ? queryParameters(route.query) : []),
+    ],
+    ...(body
+      ? {
+          requestBody: {
+            required: body.required ?? true,
+            content: { [body.type ?? 'application/x-www-form-urlencoded']: { schema: jsonSchema(body.schema, 'input'), ...example } },
+          },
+        }
+      : {}),
+    responses,
+  }
+}
+
+/** Every operation whose handler declares its answer, and every raw route that the service declares. */
+export const makeApiDocument = (controllers: readonly Type[], described: DescribedService, raw: RawRoutes = { routes: [] }): ApiDocument => {
   const paths: Record<string, Json> = {}
   for (const controller of controllers) {
     const prefix = Reflect.getMetadata(PATH_METADATA, controller) as string
@@ -155,5 +207,13 @@ export const makeApiDocument = (controllers: readonly Type[], described: Describ
       ;(paths[path] ??= {})[method] = operation(controller, name, method, described)
     }
   }
-  return { paths, components: { schemas: { Problem: problemSchema(Object.keys(described.problems)) } } }
+  for (const route of raw.routes) {
+    if (paths[route.path]?.[route.method]) throw new Error(`${route.method} ${route.path} is described twice`)
+    ;(paths[route.path] ??= {})[route.method] = rawOperation(route, described)
+  }
+  const schemas = Object.fromEntries(Object.entries(raw.schemas ?? {}).map(([name, schema]) => [name, jsonSchema(schema, 'output')]))
+  return {
+    paths,
+    components: { schemas: { ...schemas, Problem: problemSchema(Object.keys(described.problems)) }, securitySchemes: raw.securitySchemes ?? {} },
+  }
 }

@@ -7,6 +7,7 @@ import type { ReactionDefinition } from '../bus/define-reaction.js'
 import type { JobDefinition } from '../jobs/define-job.js'
 import type { ViewDefinition } from '../views/define-view.js'
 import type { TableDefinition } from '../views/rows.js'
+import type { RawRoutes } from './raw-routes.js'
 
 /** Rows that an erased person leaves behind. */
 export interface PurgeRule {
@@ -36,6 +37,8 @@ export interface ServiceDefinition {
   readonly problems?: ProblemList
   /** Path prefixes that the gateway sends here. */
   readonly routes: readonly string[]
+  /** Describes the routes that no controller describes. Loaded when the document is asked for. */
+  readonly rawRoutes?: () => Promise<RawRoutes>
   readonly purge?: readonly PurgeRule[]
   /** Environment variables; injected parsed by the token `ServiceConfig`. */
   readonly config?: z.ZodObject

@@ -33,6 +33,7 @@ import { systemController } from './system.http.js'
 
 export class ServiceHost implements KnownService {
   readonly #access = accessParts()
+  readonly #routes = new RouteIndex()
   readonly #problems: Problems
   #app!: NestFastifyApplication
   #controllers: readonly Type[] = []
@@ -69,7 +70,7 @@ export class ServiceHost implements KnownService {
     const { clock, directory } = environment
     const core = (this.#core = await ServiceCore.open(definition, environment, this.#access.views))
     this.#controllers = [...(definition.controllers ?? []), ...this.#access.controllers, systemController(definition.name, this.title)]
-    const routes = new RouteIndex()
+    const routes = this.#routes
     this.#keys = new MirroredSigningKeys(core.rows, core.views, directory.baseUrl)
     const verifier = new TokenVerifier(this.#keys, clock, { audience: `${directory.baseUrl}/api` })
     const value = (provide: unknown, useValue: unknown): Provider => ({ provide: provide as never, useValue })
@@ -149,10 +150,15 @@ export class ServiceHost implements KnownService {
   }
 
   document(): Promise<ApiDocument> {
-    this.#document ??= import('./api-document.js').then(({ makeApiDocument }) =>
-      makeApiDocument(this.#controllers, { service: this.name, title: this.title, problems: this.problems }),
+    this.#document ??= Promise.all([import('./api-document.js'), this.definition.rawRoutes?.()]).then(([{ makeApiDocument }, raw]) =>
+      makeApiDocument(this.#controllers, { service: this.name, title: this.title, problems: this.problems }, raw),
     )
     return this.#document
+  }
+
+  /** Every route that is registered, as Fastify writes it; what of them is not in the document is a mistake. */
+  registered(): ReturnType<RouteIndex['list']> {
+    return this.#routes.list()
   }
 
   notices(): Promise<readonly Notice[]> {

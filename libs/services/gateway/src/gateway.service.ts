@@ -42,6 +42,7 @@ export const gatewayService = defineService({
   views: [originsView, revocationsView],
   config: gatewayConfig,
   routes: [],
+  rawRoutes: () => import('./raw-routes.js').then((routes) => routes.rawRoutes),
   inject: [Origins, Revocations],
   onReady: async (origins: Origins, revocations: Revocations) => {
     await origins.open()

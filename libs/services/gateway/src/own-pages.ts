@@ -1,8 +1,9 @@
-/** What the gateway answers itself: health, metrics, the API description and its reader. */
+/** What the gateway answers itself: health, metrics, the API description and its reader, the error reference. */
 import apiReference from '@scalar/fastify-api-reference'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { ServiceDirectory } from '@pavan/platform/service/service-directory.js'
 import { describeSystem } from './open-api.js'
+import { problemPages } from './problem-pages.js'
 import { prometheus } from './prometheus.js'
 
 export const ownPages = async (fastify: FastifyInstance, directory: ServiceDirectory, version: string): Promise<void> => {
@@ -27,7 +28,7 @@ export const ownPages = async (fastify: FastifyInstance, directory: ServiceDirec
       .type('application/json')
       .send(await describe()),
   )
-  fastify.get('/problems', (_request, reply) => reply.redirect('/docs', 302))
+  problemPages(fastify, directory)
   fastify.addHook('onSend', async (request, reply) => {
     if (request.url.startsWith('/docs'))
       reply.header(

@@ -20,6 +20,7 @@ export const identityService = defineService({
   config: z.object(config),
   events: identityEvents,
   routes: ['/api/v1/identity', '/t', '/setup', '/mailbox', '/mailbox.json'],
+  rawRoutes: () => import('./api/raw-routes.js').then((routes) => routes.rawRoutes),
   inject: [OperatorFile],
   onReady: (operatorFile: OperatorFile) => operatorFile.ensure(),
   mount: async (fastify, get) => {

@@ -1,6 +1,6 @@
 /**
  * The routes of the OpenID provider below `/t/<slug>`. oidc-provider reads the raw request and writes the raw answer, so these
- * routes have no body parser, no Nest and no OpenAPI entry; everything else below `/t/<slug>` is a hosted page.
+ * routes have no body parser and no Nest, and api/provider-routes.ts describes them; everything else below `/t/<slug>` is a hosted page.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { writeProblem } from '@pavan/platform/http/problem-filter.js'
@@ -10,22 +10,22 @@ import type { Resolve } from '@pavan/platform/service/define-service.js'
 import { Providers } from './providers.js'
 import { rememberOrigin } from './request-origin.js'
 
-/** Method and path below `/t/<slug>`, as oidc-provider names them by default. */
-const paths = [
-  '/.well-known/openid-configuration',
-  '/.well-known/oauth-authorization-server',
-  '/jwks',
-  '/auth',
-  '/auth/:uid',
-  '/request',
-  '/token',
-  '/token/introspection',
-  '/token/revocation',
-  '/me',
-  '/session/end',
-  '/session/end/confirm',
-  '/session/end/success',
-] as const
+/** Path below `/t/<slug>`, as oidc-provider names it by default, and its methods; OPTIONS is its CORS. */
+const endpoints: Readonly<Record<string, readonly string[]>> = {
+  '/.well-known/openid-configuration': ['GET', 'OPTIONS'],
+  '/.well-known/oauth-authorization-server': ['GET', 'OPTIONS'],
+  '/jwks': ['GET', 'OPTIONS'],
+  '/auth': ['GET', 'POST'],
+  '/auth/:uid': ['GET'],
+  '/request': ['POST', 'OPTIONS'],
+  '/token': ['POST', 'OPTIONS'],
+  '/token/introspection': ['POST', 'OPTIONS'],
+  '/token/revocation': ['POST', 'OPTIONS'],
+  '/me': ['GET', 'POST', 'OPTIONS'],
+  '/session/end': ['GET', 'POST'],
+  '/session/end/confirm': ['POST'],
+  '/session/end/success': ['GET'],
+}
 
 export const mountProvider = async (fastify: FastifyInstance, get: Resolve): Promise<void> => {
   const providers = get(Providers)
@@ -49,6 +49,6 @@ export const mountProvider = async (fastify: FastifyInstance, get: Resolve): Pro
   await fastify.register(async (scope) => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
-    for (const path of paths) scope.route({ method: ['GET', 'POST', 'OPTIONS'], url: `/t/:slug${path}`, handler: handle as never })
+    for (const [path, method] of Object.entries(endpoints)) scope.route({ method: [...method], url: `/t/:slug${path}`, handler: handle as never })
   })
 }
