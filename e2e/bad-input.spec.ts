@@ -21,6 +21,7 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => system[Symbol.asyncDispose]())
 
+const form = 'application/x-www-form-urlencoded'
 const long = 'x'.repeat(70_000)
 const deep = (levels: number): string => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
 
@@ -70,6 +71,29 @@ const wrongValues: readonly unknown[] = [
   "' OR 1=1 --",
 ]
 
+/** A form with the same values: what is no text becomes one, as a browser would send it. */
+const formed = (values: Readonly<Record<string, unknown>>): string =>
+  new URLSearchParams(Object.entries(values).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)])).toString()
+
+const bodyOf = (operation: Operation, values: Readonly<Record<string, unknown>>): RequestInit => ({
+  body: operation.bodyType === form ? formed(values) : JSON.stringify(values),
+  headers: { 'content-type': operation.bodyType ?? 'application/json' },
+})
+
+/** Raw forms that are wrong for every operation that takes one. */
+const brokenForms: readonly (string | Uint8Array)[] = [
+  '',
+  '&&&==&',
+  'a=1&a=2&client_id=x&client_id=y&token=a&token=b',
+  '__proto__=x&constructor=y&__proto__[a]=1',
+  'client_id=%00&email=%00',
+  'client_id=%ff%fe&email=%c3%28',
+  'a%5Bb%5D%5Bc%5D=1',
+  Uint8Array.from([0x61, 0x3d, 0xc3, 0x28, 0x00]),
+  `token=${'z'.repeat(3_000_000)}`,
+  Array.from({ length: 3_000 }, (_, index) => `k${index}=v`).join('&'),
+]
+
 const send = async (operation: Operation, path: string, init: RequestInit): Promise<void> => {
   const response = await fetch(`${system.base}${path}`, {
     redirect: 'manual',
@@ -82,7 +106,13 @@ const send = async (operation: Operation, path: string, init: RequestInit): Prom
   if (response.status >= 500 && response.status !== 503) throw new Error(`server error: ${where}`)
   if (response.status < 400) return
   const type = response.headers.get('content-type') ?? ''
-  if (operation.oauth && /^application\/json|^text\/html/.test(type)) return // RFC 6749 section 5.2 errors and hosted pages
+  if (operation.oauth && type.startsWith('application/json')) {
+    // RFC 6749 section 5.2.
+    const failure = JSON.parse(text) as { error?: unknown }
+    if (typeof failure.error !== 'string' || !/^[\x20\x21\x23-\x5b\x5d-\x7e]+$/.test(failure.error)) throw new Error(`no OAuth error: ${where}`)
+    return
+  }
+  if (type.startsWith('text/html') && operation.answers[response.status]?.includes('text/html')) return
   if (!type.startsWith('application/problem+json')) throw new Error(`no problem+json but ${type}: ${where}`)
   const problem = JSON.parse(text) as { code: string; status: number; title: string; detail: string }
   if (!codes.has(problem.code)) throw new Error(`code not in the closed list: ${where}`)
@@ -114,6 +144,9 @@ test(
       if (!operation.bodySchema) return
       for (const [, body, type] of brokenBodies)
         await send(operation, normal(operation), { body: body as BodyInit, headers: { 'content-type': type ?? 'application/json' } })
+      if (operation.bodyType !== form) return
+      for (const path of [normal(operation), normal(operation).replace(/^\/t\/[^/]+/, '/t/main')])
+        for (const body of brokenForms) await send(operation, path, { body: body as BodyInit, headers: { 'content-type': form } })
     }),
   120_000,
 )
@@ -123,16 +156,17 @@ test(
   () =>
     everyOperation(async (operation) => {
       const names = Object.keys(operation.bodySchema?.properties ?? {})
-      for (const name of names) {
-        for (const value of wrongValues)
-          await send(operation, normal(operation), { body: JSON.stringify({ [name]: value }), headers: { 'content-type': 'application/json' } })
-      }
-      if (operation.bodySchema) {
-        await send(operation, normal(operation), { body: JSON.stringify({ notKnown: 1 }), headers: { 'content-type': 'application/json' } })
-        for (const value of wrongValues) {
-          const all = Object.fromEntries(names.map((name) => [name, value]))
-          await send(operation, normal(operation), { body: JSON.stringify(all), headers: { 'content-type': 'application/json' } })
+      if (!operation.bodySchema) return
+      const paths = new Set([normal(operation), normal(operation).replace(/^\/t\/[^/]+/, '/t/main')].slice(operation.path.startsWith('/t/') ? 0 : 1))
+      for (const path of paths) {
+        for (const name of names) for (const value of wrongValues) await send(operation, path, bodyOf(operation, { [name]: value }))
+        await send(operation, path, bodyOf(operation, { notKnown: 1 }))
+        // JSON reaches the handler of a form with values that a form cannot have.
+        if (operation.bodyType === form) {
+          const headers = { 'content-type': 'application/json' }
+          for (const name of names) for (const value of wrongValues) await send(operation, path, { body: JSON.stringify({ [name]: value }), headers })
         }
+        for (const value of wrongValues) await send(operation, path, bodyOf(operation, Object.fromEntries(names.map((name) => [name, value]))))
       }
     }),
   180_000,
@@ -142,7 +176,7 @@ test(
   'parameters in path, query and headers take anything without breaking',
   () =>
     everyOperation(async (operation) => {
-      const init: RequestInit = operation.bodySchema ? { body: '{}', headers: { 'content-type': 'application/json' } } : {}
+      const init: RequestInit = operation.bodySchema ? bodyOf(operation, {}) : {}
       const texts = ['', '\u0000', '%00', '__proto__', 'a'.repeat(3000), '..', '../..', '💥', '-1', '1e309', '{"$gt":""}', 'x'.repeat(500)]
       for (const text of texts) {
         if (operation.path.includes('{'))
@@ -154,6 +188,7 @@ test(
         for (const name of operation.query) {
           const query = new URLSearchParams({ [name]: text })
           await send(operation, `${normal(operation)}?${query}`, init)
+          if (operation.path.startsWith('/t/')) await send(operation, `${normal(operation).replace(/^\/t\/[^/]+/, '/t/main')}?${query}`, init)
         }
       }
       for (const query of ['?a[b]=1', '?__proto__[x]=1', '?limit=1&limit=2', '?%ff%fe', '?cursor=AAAA', '?=', '?&&&', `?x=${'y'.repeat(4000)}`]) {

@@ -1,8 +1,9 @@
 /** Promises 7 and 8: two tenants never meet, over every operation that the API document names; and nobody learns who has an account. */
+import * as oidc from 'openid-client'
 import { Browser, call } from './support/http.js'
 import { operationsOf, type Operation } from './support/openapi.js'
 import { System } from './support/system.js'
-import { authorizationUrl, callback, exchange, makeTenant, signUp, type Tenant } from './support/tenant.js'
+import { authorizationUrl, callback, exchange, makeTenant, signIn, signUp, type Tenant } from './support/tenant.js'
 
 let system: System
 let first: Tenant
@@ -51,6 +52,61 @@ test('no operation of one tenant shows or changes what belongs to another', asyn
     (await first.api('GET', '/api/v1/admin/organizations')).json,
   ])
   expect(after).toBe(before)
+}, 120_000)
+
+test('tokens, a code, a client and the cookies of one tenant are worth nothing at any endpoint of another', async () => {
+  const email = 'crossing@example.org'
+  const used = await signUp(system, first, { email, password })
+  const tokens = await exchange(first, used.browser.url, used.verifier)
+  const fresh = await signIn(system, first, { email, password })
+  const code = new URL(fresh.browser.url).searchParams.get('code') as string
+  const user = tokens.claims()?.sub as string
+  const foreign: Record<string, string> = {
+    client_id: first.client,
+    code,
+    code_verifier: fresh.verifier,
+    refresh_token: tokens.refresh_token as string,
+    redirect_uri: callback,
+    id_token_hint: tokens.id_token as string,
+    post_logout_redirect_uri: `${callback}/bye`,
+    response_type: 'code',
+    scope: 'openid',
+    email,
+    password,
+  }
+  expect(Object.values(foreign)).not.toContain(undefined)
+  const before = (await first.api('GET', `/api/v1/identity/users/${user}/sessions`)).json
+  const crossed: string[] = []
+  const swept: string[] = []
+  for (const operation of operations.filter(({ path }) => path.startsWith('/t/'))) {
+    const path = operation.path.replace('{slug}', second.slug).replace('{uid}', 'x')
+    for (const [kind, token] of Object.entries({ access: tokens.access_token, refresh: tokens.refresh_token as string, code })) {
+      for (const grant of operation.path.endsWith('/token') ? ['authorization_code', 'refresh_token'] : ['']) {
+        const fields = { ...foreign, token, access_token: token, ...(grant ? { grant_type: grant } : {}) }
+        const send = Object.keys(operation.bodySchema?.properties ?? {}).filter((name) => name in fields)
+        const form = Object.fromEntries(send.map((name) => [name, fields[name as keyof typeof fields] as string]))
+        const query = new URLSearchParams(operation.query.filter((name) => name in fields).map((name) => [name, fields[name as keyof typeof fields] as string]))
+        const cookie = used.browser.cookies.map(({ name, value }) => `${name}=${value}; ${name.replace('first', 'second')}=${value}`).join('; ')
+        const headers = { cookie, ...(operation.path.endsWith('/me') && !('access_token' in form) ? { authorization: `Bearer ${token}` } : {}) }
+        const answer = await call(`${system.base}${path}?${query}`, { method: operation.method, headers, ...(operation.bodySchema ? { form } : {}) })
+        swept.push(operation.id)
+        // A form may tell back what was typed into it, never more.
+        const sent = [...query.values(), ...Object.values(form)]
+        const told = [user, tokens.access_token, tokens.refresh_token as string].filter((secret) => !sent.includes(secret) && answer.text.includes(secret))
+        const granted = /"(?:access_token|id_token|refresh_token|sub)":|"active":true/.test(answer.text)
+        const sentOn = answer.headers.get('location')?.startsWith(callback)
+        const signedIn = operation.method === 'POST' && operation.path.endsWith('/account') && answer.status === 303
+        if (answer.status >= 500 || told.length > 0 || granted || sentOn || signedIn)
+          crossed.push(`${operation.method} ${path} with ${kind} ${grant}: ${answer.status} ${answer.text.slice(0, 200)}`)
+      }
+    }
+  }
+  expect(crossed).toEqual([])
+  expect(new Set(swept).size).toBeGreaterThanOrEqual(20)
+  // None of it was spent or ended at home.
+  expect((await first.api('GET', `/api/v1/identity/users/${user}/sessions`)).json).toEqual(before)
+  expect((await exchange(first, fresh.browser.url, fresh.verifier)).access_token).toBeTruthy()
+  expect((await oidc.refreshTokenGrant(first.config, tokens.refresh_token as string)).access_token).toBeTruthy()
 }, 120_000)
 
 test('a session cookie of one tenant is nobody in another', async () => {

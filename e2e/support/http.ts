@@ -51,6 +51,10 @@ export class Browser {
     readonly headers: Readonly<Record<string, string>> = {},
   ) {}
 
+  get cookies(): readonly { readonly name: string; readonly value: string }[] {
+    return [...this.#cookies].map(([name, { value }]) => ({ name, value }))
+  }
+
   /** Another browser with the same cookies. */
   copy(): Browser {
     const other = new Browser(this.stopAt, this.headers)

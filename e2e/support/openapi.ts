@@ -6,6 +6,10 @@ export interface Operation {
   readonly query: readonly string[]
   readonly parameters: readonly string[]
   readonly bodySchema?: { readonly properties?: Record<string, unknown>; readonly required?: readonly string[] }
+  /** Media type of the body. */
+  readonly bodyType?: string
+  /** Status → media types that the document promises. */
+  readonly answers: Readonly<Record<string, readonly string[]>>
   /** An endpoint of the OpenID provider, whose errors follow RFC 6749. */
   readonly oauth: boolean
   /** Works without an access token. */
@@ -36,7 +40,9 @@ export const operationsOf = (document: any): Operation[] => {
           query: parameters.filter((one) => one.in === 'query').map((one) => one.name as string),
           parameters: parameters.filter((one) => one.in === 'path').map((one) => one.name as string),
           ...(schema ? { bodySchema: schema.properties ? schema : ((schema.oneOf ?? schema.anyOf)?.map(resolve)?.[0] ?? schema) } : {}),
-          oauth: path.startsWith('/t/'),
+          ...(body ? { bodyType: Object.keys(body.content)[0] as string } : {}),
+          answers: Object.fromEntries(Object.entries<any>(operation.responses).map(([status, answer]) => [status, Object.keys(resolve(answer).content ?? {})])),
+          oauth: operation.operationId.startsWith('identity.provider.'),
           isPublic: Array.isArray(operation.security) && operation.security.length === 0,
         }
       }),

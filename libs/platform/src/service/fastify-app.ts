@@ -35,6 +35,8 @@ export const makeFastifyApp = async (module: DynamicModule, options: FastifyAppO
   })
   const fastify = adapter.getInstance() as unknown as FastifyInstance
   options.routes.watch(fastify)
+  // Raw routes are outside Nest, so its filter does not see what they throw.
+  fastify.setErrorHandler(options.refuse)
   readJsonBodies(fastify)
   traceService(fastify, options.service)
   watchRequests(fastify, options.service, options.log)

@@ -27,9 +27,8 @@ export const oauthFailure = (status: number, error: string, description: string)
   ...(status === 401 ? { headers: { 'www-authenticate': 'The scheme to authenticate with (RFC 6749 section 5.2, RFC 6750 section 3)' } } : {}),
 })
 
-export const invalidRequest = oauthFailure(400, 'invalid_request', 'a parameter is missing, unknown or malformed')
+export const invalidRequest = oauthFailure(400, 'invalid_request', 'a parameter is missing, unknown or malformed, or the body is too large')
 export const invalidClient = oauthFailure(401, 'invalid_client', 'client authentication failed')
-export const bodyTooLarge = oauthFailure(413, 'invalid_request', 'the body is larger than 56 KB')
 export const temporarilyUnavailable = oauthFailure(503, 'temporarily_unavailable', 'nothing was written; try again')
 
 /** What the gateway answers before the provider is asked, and an unknown tenant. */

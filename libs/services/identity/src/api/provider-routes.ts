@@ -55,7 +55,6 @@ const readUserinfo: Omit<Given, 'method'> = {
     oauth.invalidRequest,
     oauth.oauthFailure(401, 'invalid_token', 'the access token is expired, revoked or of another issuer'),
     oauth.oauthFailure(403, 'insufficient_scope', 'the access token has not the scope openid'),
-    oauth.bodyTooLarge,
   ],
 }
 const issuedToken = {
@@ -75,7 +74,6 @@ export const providerRoutes: readonly RawRoute[] = [
     answers: [json('The key set.', oauth.keySet, undefined)],
   }),
   route('authorize', '/auth', { ...authorization, method: 'get', query: oauth.authorizationRequest.partial() }),
-  route('authorizePost', '/auth', { ...authorization, method: 'post', body: { schema: oauth.authorizationRequest, required: false } }),
   route('resume', '/auth/{uid}', {
     method: 'get',
     params: { uid: z.string().max(100).describe('Id of the waiting request') },
@@ -99,7 +97,6 @@ export const providerRoutes: readonly RawRoute[] = [
       },
       oauth.invalidRequest,
       oauth.invalidClient,
-      oauth.bodyTooLarge,
     ],
   }),
   route('token', '/token', {
@@ -114,7 +111,6 @@ export const providerRoutes: readonly RawRoute[] = [
       oauth.invalidRequest,
       oauth.oauthFailure(400, 'invalid_grant', 'grant request is invalid'),
       oauth.invalidClient,
-      oauth.bodyTooLarge,
       oauth.temporarilyUnavailable,
     ],
   }),
@@ -124,7 +120,7 @@ export const providerRoutes: readonly RawRoute[] = [
     description: 'RFC 7662. A token that is unknown, expired, revoked or of another tenant is `active: false` and no more is said.',
     security: [{ client: [] }],
     body: { schema: oauth.tokenQuestion },
-    answers: [json('What is known.', oauth.introspection, { active: false }), oauth.invalidRequest, oauth.invalidClient, oauth.bodyTooLarge],
+    answers: [json('What is known.', oauth.introspection, { active: false }), oauth.invalidRequest, oauth.invalidClient],
   }),
   route('revoke', '/token/revocation', {
     method: 'post',
@@ -132,7 +128,7 @@ export const providerRoutes: readonly RawRoute[] = [
     description: 'RFC 7009. Revoking a refresh token ends all that came of its grant. An unknown token is no error.',
     security: oauth.clientSecurity,
     body: { schema: oauth.tokenQuestion },
-    answers: [{ status: 200, description: 'It is worth nothing any more.' }, oauth.invalidRequest, oauth.invalidClient, oauth.bodyTooLarge],
+    answers: [{ status: 200, description: 'It is worth nothing any more.' }, oauth.invalidRequest, oauth.invalidClient],
   }),
   route('userinfo', '/me', { ...readUserinfo, method: 'get' }),
   route('userinfoPost', '/me', {
@@ -142,7 +138,6 @@ export const providerRoutes: readonly RawRoute[] = [
     body: { schema: z.object({ access_token: z.string().max(8192).optional() }), required: false },
   }),
   route('logout', '/session/end', { ...logout, method: 'get', query: oauth.logoutRequest }),
-  route('logoutPost', '/session/end', { ...logout, method: 'post', body: { schema: oauth.logoutRequest, required: false } }),
   route('logoutConfirm', '/session/end/confirm', {
     method: 'post',
     summary: 'Confirm the sign-out',

@@ -15,14 +15,15 @@ const endpoints: Readonly<Record<string, readonly string[]>> = {
   '/.well-known/openid-configuration': ['GET', 'OPTIONS'],
   '/.well-known/oauth-authorization-server': ['GET', 'OPTIONS'],
   '/jwks': ['GET', 'OPTIONS'],
-  '/auth': ['GET', 'POST'],
+  // A POST from a client's page would bring the session cookie along only if it were SameSite=None, for every site.
+  '/auth': ['GET'],
   '/auth/:uid': ['GET'],
   '/request': ['POST', 'OPTIONS'],
   '/token': ['POST', 'OPTIONS'],
   '/token/introspection': ['POST', 'OPTIONS'],
   '/token/revocation': ['POST', 'OPTIONS'],
   '/me': ['GET', 'POST', 'OPTIONS'],
-  '/session/end': ['GET', 'POST'],
+  '/session/end': ['GET'],
   '/session/end/confirm': ['POST'],
   '/session/end/success': ['GET'],
 }
