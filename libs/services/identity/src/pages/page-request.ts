@@ -5,7 +5,9 @@ import type { PageProblem } from './messages.js'
 
 export type Form = Readonly<Record<string, string | undefined>>
 
-export const formOf = (request: FastifyRequest): Form => (typeof request.body === 'object' && request.body !== null ? (request.body as Form) : {})
+/** The fields that are text. A JSON body gets here too, and its numbers and objects are no fields of a form. */
+export const formOf = (request: FastifyRequest): Form =>
+  Object.fromEntries(Object.entries((request.body ?? {}) as object).filter((field): field is [string, string] => typeof field[1] === 'string'))
 
 /** A form that another site sends on somebody's behalf is not taken, whatever cookies come with it. */
 export const refuseForeign = (request: FastifyRequest, baseUrl: string): void => {
