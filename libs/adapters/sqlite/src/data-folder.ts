@@ -1,6 +1,6 @@
 /** The folder of the data: one process at a time, and never a newer layout than this version knows. */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { StartError } from '@pavan/platform/service/start-error.js'
 
@@ -16,7 +16,7 @@ export class DataFolder {
 
   static take(folder: string): DataFolder {
     try {
-      mkdirSync(folder, { recursive: true, mode: 0o700 })
+      makeFolder(folder)
       const probe = join(folder, '.writable')
       writeFileSync(probe, 'x')
       rmSync(probe)
@@ -40,6 +40,13 @@ export class DataFolder {
   release(): void {
     this.#lock.close()
   }
+}
+
+/** Makes a folder and those above it. `recursive: true` of Node never returns where the file system says ENOENT, as below /proc. */
+const makeFolder = (folder: string): void => {
+  if (existsSync(folder)) return
+  if (dirname(folder) !== folder) makeFolder(dirname(folder))
+  mkdirSync(folder, { mode: 0o700 })
 }
 
 /** A SQLite lock is a lock of the operating system: it ends with the process, however that ends, and needs no cleaning up. */

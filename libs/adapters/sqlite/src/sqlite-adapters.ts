@@ -3,10 +3,11 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '@pavan/kernel'
 import type { Adapters, ServicePorts } from '@pavan/platform/service/adapters.js'
+import { StartError } from '@pavan/platform/service/start-error.js'
 import type { CommitChoice } from './commit-place.js'
 import { inMemory, type Durability } from './connection.js'
 import { DataFolder } from './data-folder.js'
-import { Db } from './db.js'
+import { Db, type DbOptions } from './db.js'
 import { SqliteBus } from './sqlite-bus.js'
 import { SqliteEventStore } from './sqlite-event-store.js'
 import { SqliteRows } from './sqlite-rows.js'
@@ -28,6 +29,24 @@ export interface SqliteAdapters extends Adapters {
   checkpointAndVacuum(): Promise<void>
 }
 
+/** SQLITE_CORRUPT and SQLITE_NOTADB: https://www.sqlite.org/rescode.html */
+const damaged = new Set([11, 26])
+
+const openFile = (options: DbOptions): Db => {
+  try {
+    return new Db(options)
+  } catch (error) {
+    if (!damaged.has(((error as { errcode?: number }).errcode ?? 0) & 0xff)) throw error
+    throw new StartError(
+      `${options.path} is damaged or not a database.`,
+      'Restore the whole data folder from a backup, or name another folder in PAVAN_DATA.',
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
 /** Opens a folder. Throws `StartError` when another process has it, it cannot be written, or a newer version wrote it. */
 export const sqliteAdapters = ({ folder, clock, claimKey: key, commitOn }: SqliteAdaptersOptions): SqliteAdapters => {
   const lock = folder === inMemory ? undefined : DataFolder.take(folder)
@@ -35,7 +54,7 @@ export const sqliteAdapters = ({ folder, clock, claimKey: key, commitOn }: Sqlit
   const writer = new WriterThread()
   const files: Db[] = []
   const open = (durability: Durability, ...path: string[]): Db => {
-    const db = new Db({ path: folder === inMemory ? inMemory : join(folder, ...path), durability, writer, commitOn })
+    const db = openFile({ path: folder === inMemory ? inMemory : join(folder, ...path), durability, writer, commitOn })
     files.push(db)
     return db
   }

@@ -1,5 +1,6 @@
 /** The key of blind indexes of a service: random, made once, kept sealed, so that a new key-encryption key does not change it. */
 import { randomBytes } from 'node:crypto'
+import { StartError } from '../service/start-error.js'
 import { insert } from '../views/changes.js'
 import { defineTable, type Rows } from '../views/rows.js'
 import type { KeyRing } from './key-ring.js'
@@ -14,6 +15,19 @@ const tenant = 'system'
 const subject = 'service-secrets'
 const name = 'blind-index'
 
+/** Opened first of all that is sealed: here it shows whether the key-encryption key is that of the data. */
+const open = async (keys: KeyRing, sealed: string): Promise<string> => {
+  try {
+    return (await keys.open(tenant, subject, name, sealed)) as string
+  } catch (error) {
+    throw new StartError(
+      'The key-encryption key is not the one that this data was written with.',
+      'Set PAVAN_KEK to that key (when it was replaced: add the former one to PAVAN_KEK_FORMER), or restore kek.key in the data folder from a backup.',
+      { cause: error },
+    )
+  }
+}
+
 export const indexKey = async (rows: Rows, keys: KeyRing): Promise<Uint8Array> => {
   if (!(await rows.get(serviceSecrets, name))) {
     const sealed = await keys.seal(tenant, subject, name, randomBytes(32).toString('base64'))
@@ -21,5 +35,5 @@ export const indexKey = async (rows: Rows, keys: KeyRing): Promise<Uint8Array> =
     await rows.apply([insert(serviceSecrets, name, { sealed })])
   }
   const { sealed } = (await rows.get(serviceSecrets, name)) as ServiceSecret
-  return Buffer.from((await keys.open(tenant, subject, name, sealed)) as string, 'base64')
+  return Buffer.from(await open(keys, sealed), 'base64')
 }
