@@ -7,9 +7,9 @@ const app = { entry: ['src/main.ts'], project: ['src/**/*.ts'] }
 // Workspaces import each other by file, so an export that only another workspace uses is alive; one that nobody uses is an error.
 export default {
   workspaces: {
-    // ts7 and nx are run as programs; oxlint's rooms and the load generator of bench are chosen at run time.
+    // ts7 is run as a program; oxlint's rooms and the load generator of bench are chosen at run time.
     '.': {
-      ignoreDependencies: ['nx', 'ts7', 'autocannon', '@types/autocannon'],
+      ignoreDependencies: ['ts7', 'autocannon', '@types/autocannon'],
       entry: ['tools/*.mjs', 'tools/**/*.spec.ts', 'bench/*.bench.mjs', 'bench/support/bare-*.mjs', 'e2e/**/*.spec.ts'],
       project: ['tools/**', 'bench/**', 'e2e/**'],
     },
