@@ -35,8 +35,9 @@ export const makeFastifyApp = async (module: DynamicModule, options: FastifyAppO
   })
   const fastify = adapter.getInstance() as unknown as FastifyInstance
   options.routes.watch(fastify)
-  // Raw routes are outside Nest, so its filter does not see what they throw.
+  // One handler for what Fastify refuses and raw routes throw: Nest would put its own in this place.
   fastify.setErrorHandler(options.refuse)
+  adapter.setErrorHandler = () => fastify
   readJsonBodies(fastify)
   traceService(fastify, options.service)
   watchRequests(fastify, options.service, options.log)

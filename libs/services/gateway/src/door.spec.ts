@@ -16,7 +16,7 @@ const isProblem = (answer: GatewayAnswer, status: number, code: string): void =>
   expect([answer.status, answer.body?.code]).toEqual([status, code])
   expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8')
   expect(answer.body).toMatchObject({
-    type: `${gateway.baseUrl}/problems#${code}`,
+    type: `${gateway.baseUrl}/problems/${code}`,
     title: expect.any(String),
     status,
     detail: expect.any(String),

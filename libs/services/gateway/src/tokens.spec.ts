@@ -86,7 +86,7 @@ describe('an access token', () => {
       expect(answer.headers.get('content-type')).toContain('application/problem+json')
       expect(answer.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"')
       expect(answer.body).toEqual({
-        type: `${gateway.baseUrl}/problems#request.token.invalid`,
+        type: `${gateway.baseUrl}/problems/request.token.invalid`,
         title: 'The access token is not accepted',
         status: 401,
         detail: expect.any(String),
