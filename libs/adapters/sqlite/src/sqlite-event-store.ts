@@ -93,6 +93,11 @@ export class SqliteEventStore extends EventStore {
     return row && parseStreamName(row.stream)
   }
 
+  owned(): readonly Position[] {
+    const row = this.#db.reader.statement('SELECT seq FROM commits ORDER BY seq DESC LIMIT 1').get() as { seq: number } | undefined
+    return [{ p: 0, seq: row?.seq ?? 0 }]
+  }
+
   onAppend(wake: () => void): () => void {
     const listener = () => wake()
     this.#listeners.add(listener)

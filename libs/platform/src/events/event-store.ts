@@ -69,10 +69,12 @@ export abstract class EventStore {
   abstract append(stream: StreamId, events: readonly NewEvent[], options: AppendOptions): Promise<AppendResult>
   /** Events of one stream, in order, from the version given (1 by default). An unknown stream has none. */
   abstract read(stream: StreamId, from?: number): Promise<readonly StoredEvent[]>
-  /** Events of this context after a position, in order. Who saw position n never later finds something before n. */
+  /** Events of this context in the partition of a position, after it, in order. Who saw position n never later finds something before n. */
   abstract readAll(after: Position, limit: number): Promise<readonly StoredEvent[]>
   /** The stream that holds a value now; exact, never lagging. */
   abstract claimOwner(tenant: string, name: string, value: string): Promise<StreamId | undefined>
-  /** Calls back soon after commits. A hint, never a delivery: it may come late, twice or not at all. Returns how to stop. */
+  /** The last position of each partition that this copy of the service publishes now. A partition belongs to one copy, or for moments to none. */
+  abstract owned(): readonly Position[]
+  /** Calls back soon after commits and after another partition is owned. A hint, never a delivery: it may come late, twice or not at all. Returns how to stop. */
   abstract onAppend(wake: () => void): () => void
 }

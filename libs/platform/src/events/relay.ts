@@ -1,4 +1,5 @@
 /** Carries events from the store of a service to the bus, in order, without their secrets. */
+import type { Position } from '@pavan/kernel'
 import type { Bus } from '../bus/bus.js'
 import type { Log } from '../telemetry/log.js'
 import type { EventStore, StoredEvent } from './event-store.js'
@@ -10,7 +11,8 @@ const lastWait = 5000
 export class Relay {
   #wanted = false
   #running: Promise<void> | undefined
-  #published = 0
+  /** Partition → sequence number of the last published event, for the partitions that this copy publishes. */
+  readonly #published = new Map<number, number>()
   #stopListening: (() => void) | undefined
   #closed = false
 
@@ -24,14 +26,8 @@ export class Relay {
 
   /** Begins after what the bus has already; a crash between publishing and anything else repeats nothing that matters. */
   async start(): Promise<void> {
-    this.#published = Math.max(0, ...(await this.bus.heads(this.context)).map((head) => head.seq))
     this.#stopListening = this.store.onAppend(() => this.#wake())
     await this.#wake()
-  }
-
-  /** Sequence number of the last published event. */
-  get published(): number {
-    return this.#published
   }
 
   #wake(): Promise<void> {
@@ -48,20 +44,37 @@ export class Relay {
     while (this.#wanted && !this.#closed) {
       this.#wanted = false
       try {
-        for (;;) {
-          const events = await this.store.readAll({ p: 0, seq: this.#published }, batch)
-          if (events.length === 0) break
-          await this.bus.publish(events.map(withoutSecret))
-          this.#published = (events.at(-1) as StoredEvent).position.seq
-          wait = firstWait
-          if (events.length < batch) break
-        }
+        const owned = this.store.owned()
+        await this.#take(owned)
+        for (const { p, seq } of owned) if (seq > (this.#published.get(p) as number)) await this.#publish(p)
+        wait = firstWait
       } catch (error) {
         this.#wanted = true
         this.log.error({ context: this.context, error }, 'events could not be published; trying again')
         await new Promise((resolve) => setTimeout(resolve, wait))
         wait = Math.min(wait * 2, lastWait)
       }
+    }
+  }
+
+  /**
+   * Looks which partitions are this copy's. One that is new begins after what the bus has of it. Should its former copy still be publishing,
+   * both publish the same events in the same order, so the first of each comes in order, and consumers drop the second.
+   */
+  async #take(owned: readonly Position[]): Promise<void> {
+    for (const p of this.#published.keys()) if (!owned.some((one) => one.p === p)) this.#published.delete(p)
+    if (owned.every(({ p }) => this.#published.has(p))) return
+    const heads = new Map((await this.bus.heads(this.context)).map(({ p, seq }) => [p, seq]))
+    for (const { p } of owned) if (!this.#published.has(p)) this.#published.set(p, heads.get(p) ?? 0)
+  }
+
+  async #publish(p: number): Promise<void> {
+    for (;;) {
+      const events = await this.store.readAll({ p, seq: this.#published.get(p) as number }, batch)
+      if (events.length === 0) return
+      await this.bus.publish(events.map(withoutSecret))
+      this.#published.set(p, (events.at(-1) as StoredEvent).position.seq)
+      if (events.length < batch) return
     }
   }
 

@@ -33,6 +33,10 @@ export class CountedStore extends EventStore {
     return this.store.claimOwner(tenant, name, value)
   }
 
+  owned(): readonly Position[] {
+    return this.store.owned()
+  }
+
   onAppend(wake: () => void): () => void {
     return this.store.onAppend(wake)
   }

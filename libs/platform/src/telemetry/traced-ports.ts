@@ -56,6 +56,10 @@ export class TracedStore extends EventStore {
     return this.store.claimOwner(tenant, name, value)
   }
 
+  owned(): readonly Position[] {
+    return this.store.owned()
+  }
+
   onAppend(wake: () => void): () => void {
     return this.store.onAppend(wake)
   }

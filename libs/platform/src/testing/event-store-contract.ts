@@ -322,6 +322,13 @@ export const eventStoreContract = (create: () => Promise<EventStoreUnderTest>): 
       }
     })
 
+    test('whoever is alone publishes everything, up to the last event', async () => {
+      await until(() => store.owned().length > 0)
+      await store.append(user('usr_1'), [event(), event()], { expected: 0 })
+      const { position } = await store.append(user('usr_2'), [event()], { expected: 0 })
+      expect(store.owned()).toContainEqual(position)
+    })
+
     test('listeners are woken after a commit, until they stop', async () => {
       let woken = 0
       const stop = store.onAppend(() => woken++)

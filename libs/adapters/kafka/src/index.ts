@@ -1,0 +1,2 @@
+/** The distributed bus, on Apache Kafka. */
+export {}

@@ -1,0 +1,27 @@
+/** Adapters of two technologies as one: state from the first, events from the second. */
+import type { Bus } from '../bus/bus.js'
+import type { Adapters, ServicePorts } from './adapters.js'
+
+/** A technology that keeps state: stores, rows and keys of each service. */
+export interface StateAdapters {
+  readonly name: string
+  /** What several copies of a service share. */
+  portsFor(service: string): Promise<Omit<ServicePorts, 'bus'>>
+  close(): Promise<void>
+}
+
+/** A technology that carries events. */
+export interface BusAdapters {
+  readonly name: string
+  readonly bus: Bus
+  close(): Promise<void>
+}
+
+export const composeAdapters = (state: StateAdapters, carrier: BusAdapters): Adapters => ({
+  name: `${state.name} and ${carrier.name}`,
+  portsFor: async (service) => ({ ...(await state.portsFor(service)), bus: carrier.bus }),
+  async close() {
+    await carrier.close()
+    await state.close()
+  },
+})
