@@ -25,7 +25,8 @@ export class SqliteBus extends Bus {
     for (const cursor of this.#cursors.values()) if (partitions.some(({ context, p }) => cursor.context === context && cursor.p === p)) cursor.wake()
   }
 
-  async subscribe(subscription: Subscription): Promise<() => Promise<void>> {
+  async subscribe(given: Subscription): Promise<() => Promise<void>> {
+    const subscription = given.fromNow ? this.#fromNow(given) : given
     this.#subscriptions.add(subscription)
     for (const context of subscription.contexts) for (const p of this.#log.partitions(context)) await this.#join(subscription, context, p)
     return async () => {
@@ -35,6 +36,22 @@ export class SqliteBus extends Bus {
           if (await cursor.leave(subscription)) this.#cursors.delete(name)
         }),
       )
+    }
+  }
+
+  /** Partitions that do not exist yet are new as a whole. */
+  #fromNow(subscription: Subscription): Subscription {
+    const ends = new Map<string, number>()
+    for (const context of subscription.contexts)
+      for (const p of this.#log.partitions(context)) {
+        const resolved = this.#log.resolved(subscription.group, { context, p })
+        ends.set(`${context}:${p}`, resolved > 0 ? resolved : this.#log.last(context, p))
+      }
+    return {
+      group: subscription.group,
+      contexts: subscription.contexts,
+      handle: (batch) => subscription.handle(batch),
+      from: async (context, p) => (await subscription.from?.(context, p)) ?? ends.get(`${context}:${p}`) ?? 0,
     }
   }
 

@@ -172,6 +172,7 @@ export class AccessCache {
           break
         case accessTenants.name:
           if (change.op === 'put') this.#position(key, change.row as AccessTenantRow)
+          else this.#tenants.delete(key)
           break
         case accessGone.name:
           this.#tenants.delete(tenantOf(key))

@@ -16,9 +16,12 @@ export interface ConsumerPattern {
 /** Something that takes batches and knows how far it has got. */
 export interface BatchConsumer {
   readonly name: string
+  /** New groups begin with what is published from now on. */
+  readonly fromNow?: boolean
   readonly contexts: readonly string[]
   handle(batch: BusBatch): Promise<void>
-  position(context: string, p: number): Promise<number>
+  /** Last sequence number that needs not come again; asked whenever a partition comes to this copy. */
+  resume(context: string, p: number): Promise<number>
 }
 
 type Stop = () => Promise<void>
@@ -85,7 +88,8 @@ export class BusTransport extends Server implements CustomTransportStrategy {
       group: `${this.service}/${group}`,
       contexts,
       handle: (batch) => this.#deliver(pattern, batch),
-      ...(consumer ? { from: (context: string, p: number) => consumer.position(context, p) } : {}),
+      ...(consumer?.fromNow ? { fromNow: true } : {}),
+      ...(consumer ? { from: (context: string, p: number) => consumer.resume(context, p) } : {}),
     })
     this.#subscriptions.set(pattern, subscription)
     return subscription

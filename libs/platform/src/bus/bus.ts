@@ -21,6 +21,8 @@ export interface Subscription {
    * Without it the bus starts after what the group last resolved, or at the beginning of history.
    */
   from?(context: string, p: number): Promise<number | undefined>
+  /** A group that the bus does not know yet begins with what is published from now on, instead of at the beginning of history. */
+  readonly fromNow?: boolean
 }
 
 export abstract class Bus {

@@ -5,10 +5,11 @@
 import { streamName } from '@pavan/kernel'
 import type { StoredEvent } from '../events/event-store.js'
 import type { Log } from '../telemetry/log.js'
-import { put, remove } from '../views/changes.js'
+import { patch, put, remove } from '../views/changes.js'
 import type { Changes } from '../views/define-view.js'
 import type { Checkpoint, RowChange, Rows } from '../views/rows.js'
 import type { BusBatch } from './bus.js'
+import { Positions } from './positions.js'
 import { parkedEvents, parkedKey, type ParkedEvent } from './parked-events.js'
 
 export interface ParkedStream {
@@ -37,12 +38,8 @@ const unstoredEvents = 1000
 const isDeterministic = (error: unknown): boolean => error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError
 
 export abstract class EventConsumer {
-  /** What is done, by `context:p`. */
-  readonly #positions = new Map<string, number>()
-  /** What of it is stored. Events that change nothing are not worth a write each: to see them again is harmless. */
-  readonly #stored = new Map<string, number>()
+  readonly #positions: Positions
   readonly #parked = new Map<string, ParkedStream>()
-  readonly #waiters = new Set<{ context: string; p: number; seq: number; resolve: () => void }>()
   readonly #listeners = new Set<(changes: Changes) => void>()
   #queue: Promise<unknown> = Promise.resolve()
   #pending = 0
@@ -55,7 +52,9 @@ export abstract class EventConsumer {
     protected readonly rows: Rows,
     protected readonly log: Log,
     private readonly durability: Checkpoint['durability'] = 'rebuildable',
-  ) {}
+  ) {
+    this.#positions = new Positions((context, p) => rows.checkpoint(name, context, p, durability), rows.shared)
+  }
 
   /** The changes that an event makes. A throw parks the event's stream. Undefined: the event is none of this consumer's. */
   protected abstract process(event: StoredEvent, flush: () => Promise<void>, pending: Changes): Promise<Changes> | Changes | undefined
@@ -66,36 +65,34 @@ export abstract class EventConsumer {
     return this.exclusive(() => this.#handle(batch)).finally(() => (this.#pending -= batch.events.length))
   }
 
-  /** Last sequence number that is done, read from the rows the first time. */
-  async position(context: string, p: number): Promise<number> {
-    const known = this.#positions.get(`${context}:${p}`)
-    if (known !== undefined) return known
-    const stored = await this.rows.checkpoint(this.name, context, p, this.durability)
-    const now = this.#positions.get(`${context}:${p}`)
-    if (now === undefined) {
-      this.#positions.set(`${context}:${p}`, stored)
-      this.#stored.set(`${context}:${p}`, stored)
-    }
-    return now ?? stored
+  /** Last sequence number that is done, as far as this copy knows. */
+  position(context: string, p: number): Promise<number> {
+    return this.#positions.of(context, p)
+  }
+
+  /** Where to begin with a partition that comes to this copy: what another copy did with it, and what it parked, is read again. */
+  async resume(context: string, p: number): Promise<number> {
+    if (!this.rows.shared) return this.position(context, p)
+    await this.load()
+    return this.#positions.look(context, p)
   }
 
   /** Loads what is parked; before the first batch. */
   async load(): Promise<void> {
+    const parked: ParkedEvent[] = []
     let cursor: string | undefined
     do {
       const page = await this.rows.find(parkedEvents, { index: 'byStream', where: { consumer: this.name }, limit: 1000, cursor })
-      for (const row of page.items) this.#noteParked(row)
+      parked.push(...page.items)
       cursor = page.next
     } while (cursor)
+    this.#parked.clear()
+    for (const row of parked) this.#noteParked(row)
   }
 
-  /** Resolves when the consumer has passed a position; never rejects. */
+  /** Resolves when the consumer has passed a position, in whichever copy of the service; never rejects. */
   passed(context: string, p: number, seq: number): { readonly reached: Promise<void>; cancel(): void } {
-    const waiter = { context, p, seq, resolve: () => {} }
-    const reached = new Promise<void>((resolve) => (waiter.resolve = resolve))
-    this.#waiters.add(waiter)
-    void this.position(context, p).then(() => this.#wake())
-    return { reached, cancel: () => this.#waiters.delete(waiter) }
+    return this.#positions.passed(context, p, seq)
   }
 
   onApplied(listener: (changes: Changes) => void): () => void {
@@ -106,7 +103,7 @@ export abstract class EventConsumer {
   status(): ConsumerStatus {
     return {
       name: this.name,
-      positions: Object.fromEntries(this.#positions),
+      positions: this.#positions.all(),
       pending: this.#pending,
       parked: [...this.#parked.values()],
       ...(this.#lastError === undefined ? {} : { lastError: this.#lastError }),
@@ -119,29 +116,36 @@ export abstract class EventConsumer {
       for (;;) {
         const { items } = await this.rows.find(parkedEvents, { index: 'byStream', where: { consumer: this.name, stream }, limit: 100 })
         if (items.length === 0) break
-        for (const row of items) {
-          const event = JSON.parse(row.event) as StoredEvent
-          try {
-            const changes = (await this.process(event, async () => {}, [])) ?? []
-            await this.#write([...changes, remove(parkedEvents, parkedKey(this.name, event))])
-          } catch (error) {
-            const reason = describe(error)
-            await this.rows.apply([put(parkedEvents, parkedKey(this.name, event), { ...row, error: reason, attempts: row.attempts + 1 })])
-            this.#parked.set(stream, { ...(this.#parked.get(stream) as ParkedStream), error: reason })
-            return false
-          }
-        }
+        for (const row of items) if (!(await this.#retryOne(row))) return false
       }
       this.#parked.delete(stream)
       return true
     })
   }
 
+  async #retryOne(row: ParkedEvent): Promise<boolean> {
+    const event = JSON.parse(row.event) as StoredEvent
+    const key = parkedKey(this.name, event)
+    try {
+      const changes = (await this.process(event, async () => {}, [])) ?? []
+      const result = await this.rows.apply([...changes, remove(parkedEvents, key, { attempts: row.attempts })])
+      if (result.applied) for (const listener of this.#listeners) listener(changes)
+      // The last change fails where another copy tried the same event meanwhile: what is left of the stream is read again.
+      else if (result.because === 'condition' && result.failed < changes.length) throw this.#unfit(changes, result.failed)
+      return true
+    } catch (error) {
+      const reason = describe(error)
+      const { applied } = await this.rows.apply([patch(parkedEvents, key, { error: reason, attempts: row.attempts + 1 }, { attempts: row.attempts })])
+      const known = this.#parked.get(row.stream)
+      if (known) this.#parked.set(row.stream, { ...known, error: reason })
+      return !applied
+    }
+  }
+
   /** Gives up the first parked event of a stream, for a reason that goes to the log, and tries the rest. */
   async skip(stream: string, reason: string): Promise<boolean> {
     await this.exclusive(async () => {
-      const { items } = await this.rows.find(parkedEvents, { index: 'byStream', where: { consumer: this.name, stream }, limit: 1 })
-      const row = items[0]
+      const row = await this.#firstParked(stream)
       if (!row) return
       await this.rows.apply([remove(parkedEvents, parkedKey(this.name, JSON.parse(row.event) as StoredEvent))])
       this.log.warn({ consumer: this.name, stream, type: row.type, seq: row.seq, reason }, 'a parked event was skipped by an operator')
@@ -166,6 +170,8 @@ export abstract class EventConsumer {
     let pending: RowChange<any>[] = []
     /** Up to which event `pending` is complete. */
     let upTo = done
+    /** Streams with events that this batch parks. */
+    const parkedNow = new Set<string>()
     const flush = async (): Promise<void> => {
       if (upTo === done) return
       const changes = pending
@@ -176,13 +182,16 @@ export abstract class EventConsumer {
     for (const event of events) {
       if (event.position.seq <= upTo) continue
       const stream = `${event.context}/${streamName(event.stream)}`
-      if (this.#parked.has(stream)) pending.push(this.#park(event, stream, ''))
-      else {
+      if (this.#parked.has(stream) && (parkedNow.has(stream) || (await this.#isParked(stream)))) {
+        parkedNow.add(stream)
+        pending.push(this.#park(event, stream, ''))
+      } else {
         try {
           const changes = this.process(event, flush, pending)
           const made = changes instanceof Promise ? await changes : changes
           if (made !== undefined) pending.push(...made)
         } catch (error) {
+          parkedNow.add(stream)
           pending.push(this.#park(event, stream, describe(error)))
         }
       }
@@ -196,6 +205,24 @@ export abstract class EventConsumer {
       // One of the changes cannot be stored. Find it event by event; only its stream is parked.
       await this.#oneByOne({ context, p, events: events.filter((event) => event.position.seq > from) })
     }
+    if (this.rows.shared) for (const stream of parkedNow) void this.#freed(stream)
+  }
+
+  /** Where other copies retry what this one parked, the rows know. */
+  async #isParked(stream: string): Promise<boolean> {
+    if (!this.rows.shared || (await this.#firstParked(stream))) return true
+    this.#parked.delete(stream)
+    return false
+  }
+
+  /** An event that was parked behind another one, which another copy got through in the same moment, waits for nobody. */
+  async #freed(stream: string): Promise<void> {
+    const first = await this.#firstParked(stream).catch(() => undefined)
+    if (first?.error === '') await this.retry(stream).catch(() => false)
+  }
+
+  async #firstParked(stream: string): Promise<ParkedEvent | undefined> {
+    return (await this.rows.find(parkedEvents, { index: 'byStream', where: { consumer: this.name, stream }, limit: 1 })).items[0]
   }
 
   async #oneByOne({ context, p, events }: BusBatch): Promise<void> {
@@ -203,7 +230,7 @@ export abstract class EventConsumer {
       const stream = `${event.context}/${streamName(event.stream)}`
       const { seq } = event.position
       try {
-        const parked = this.#parked.has(stream)
+        const parked = this.#parked.has(stream) && (await this.#isParked(stream))
         await this.#advance(parked ? [this.#park(event, stream, '')] : ((await this.process(event, async () => {}, [])) ?? []), context, p, seq)
       } catch (error) {
         if (!isDeterministic(error)) throw error
@@ -213,32 +240,29 @@ export abstract class EventConsumer {
   }
 
   async #advance(changes: Changes, context: string, p: number, to: number): Promise<void> {
-    const place = `${context}:${p}`
-    const from = this.#stored.get(place) ?? 0
-    if (changes.length === 0 && to - from < unstoredEvents) {
-      this.#positions.set(place, to)
-      return this.#wake()
-    }
+    const from = this.#positions.stored(context, p)
+    // Events that change nothing are not worth a write each, unless other copies learn from it how far this one is.
+    if (changes.length === 0 && !this.rows.shared && to - from < unstoredEvents) return this.#positions.moved(context, p, to, { stored: false })
     await this.#write(changes, { consumer: this.name, context, p, from, to, durability: this.durability })
   }
 
   async #write(changes: Changes, checkpoint?: Checkpoint): Promise<void> {
     const result = await this.rows.apply(changes, checkpoint)
     if (result.applied) {
-      if (checkpoint) {
-        this.#positions.set(`${checkpoint.context}:${checkpoint.p}`, checkpoint.to)
-        this.#stored.set(`${checkpoint.context}:${checkpoint.p}`, checkpoint.to)
-      }
       if (changes.length > 0) for (const listener of this.#listeners) listener(changes)
-      this.#wake()
+      if (checkpoint) this.#positions.moved(checkpoint.context, checkpoint.p, checkpoint.to, { stored: true })
       return
     }
     if (result.because === 'checkpoint') {
-      this.#positions.set(`${checkpoint?.context}:${checkpoint?.p}`, result.stored)
-      this.#stored.set(`${checkpoint?.context}:${checkpoint?.p}`, result.stored)
+      const { context, p } = checkpoint as Checkpoint
+      this.#positions.moved(context, p, result.stored, { stored: true })
       throw new Error(`${this.name}: another copy moved the checkpoint to ${result.stored}`)
     }
-    throw new TypeError(`${this.name}: change ${result.failed} does not hold: ${changes[result.failed]?.op} in ${changes[result.failed]?.table.name}`)
+    throw this.#unfit(changes, result.failed)
+  }
+
+  #unfit(changes: Changes, failed: number): TypeError {
+    return new TypeError(`${this.name}: change ${failed} does not hold: ${changes[failed]?.op} in ${changes[failed]?.table.name}`)
   }
 
   #park(event: StoredEvent, stream: string, error: string): RowChange<any> {
@@ -269,14 +293,6 @@ export abstract class EventConsumer {
       row.stream,
       known ? { ...known, waiting: known.waiting + 1 } : { stream: row.stream, type: row.type, error: row.error, parkedAt: row.parkedAt, waiting: 1 },
     )
-  }
-
-  #wake(): void {
-    for (const waiter of this.#waiters) {
-      if ((this.#positions.get(`${waiter.context}:${waiter.p}`) ?? 0) < waiter.seq) continue
-      this.#waiters.delete(waiter)
-      waiter.resolve()
-    }
   }
 }
 

@@ -15,6 +15,10 @@ export class PrivateRows extends Rows {
     super()
   }
 
+  override get shared(): boolean {
+    return this.rows.shared
+  }
+
   open(tables: readonly Table[]): Promise<void> {
     return this.rows.open(tables)
   }

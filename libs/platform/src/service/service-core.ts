@@ -1,5 +1,6 @@
 /** The machinery of one service above its four ports: events, keys, views, reactions, jobs. Knows nothing of HTTP. */
 import { randomUUID } from 'node:crypto'
+import { subjectErased } from '@pavan/contracts'
 import { BusTransport, type BatchConsumer } from '../bus/bus-transport.js'
 import { parkedEvents } from '../bus/parked-events.js'
 import { ReactionRunner } from '../bus/reaction-runner.js'
@@ -77,11 +78,13 @@ export class ServiceCore {
     this.ids = new Ids(clock)
     this.aggregates = new Aggregates(name, this.store, this.#cipher, clock, this.ids, metrics)
     this.transport = new BusTransport(ports.bus, name)
-    this.views = new Views([...platformViews, ...(definition.views ?? [])], this.#privateRows, live, this.#cipher, this.transport, this.log, () =>
-      this.blindIndex(),
-    )
+    const copy = randomUUID()
+    const views = [...platformViews, ...(definition.views ?? [])]
+    this.views = new Views(views, this.#privateRows, live, this.#cipher, this.transport, this.log, () => this.blindIndex(), copy)
+    // The reaction that purges runs in one copy; the key must leave the memory of all.
+    this.views.hears(subjectErased, ({ stream, data }) => this.keys.forget(stream.tenant, (data as { user: string }).user))
     this.relay = new Relay(name, this.store, tracing.source ? new TracedBus(ports.bus) : ports.bus, this.log)
-    this.jobs = new JobRunner(this.rows, clock, this.log, randomUUID())
+    this.jobs = new JobRunner(this.rows, clock, this.log, copy)
   }
 
   static async open(definition: ServiceDefinition, environment: Environment, platformViews: readonly ViewDefinition[]): Promise<ServiceCore> {

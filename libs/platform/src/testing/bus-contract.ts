@@ -88,6 +88,17 @@ export const busContract = (create: () => Promise<BusUnderTest>): void => {
       expect(late.seqs()).toEqual(range(1, 8))
     })
 
+    test('a new group may begin with what is published from now on', async () => {
+      await bus.publish(events(1, 5))
+      const group = collector()
+      await bus.subscribe({ group: 'new', contexts: ['identity', 'admin'], handle: group.handle, fromNow: true })
+      await bus.publish(events(6, 8))
+      await bus.publish([event(1, { context: 'admin' })])
+      await until(() => group.seqs('identity').includes(8) && group.seqs('admin').length > 0)
+      expect(group.seqs('identity')).toEqual([6, 7, 8])
+      expect(group.seqs('admin')).toEqual([1])
+    })
+
     test('the next batch of a partition waits until the one before is resolved', async () => {
       let running = 0
       let most = 0

@@ -33,6 +33,10 @@ export class MappedRows extends Rows {
     super()
   }
 
+  override get shared(): boolean {
+    return this.rows.shared
+  }
+
   open(tables: readonly TableDefinition<any>[]): Promise<void> {
     return this.rows.open(tables.map((table) => this.map(table)))
   }

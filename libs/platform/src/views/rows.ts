@@ -97,6 +97,11 @@ export type ApplyResult =
   | { readonly applied: false; readonly because: 'checkpoint'; readonly stored: number }
 
 export abstract class Rows {
+  /** Whether other copies of the service write the same rows: then what this copy remembers may be old, and a checkpoint moves without it. */
+  get shared(): boolean {
+    return false
+  }
+
   /** Makes the tables and their indexes; called by the runner before first use. Harmless when they exist. */
   abstract open(tables: readonly TableDefinition<any>[]): Promise<void>
   abstract get<R extends object>(table: TableDefinition<R>, key: string): Promise<R | undefined>

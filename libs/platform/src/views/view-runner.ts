@@ -76,6 +76,19 @@ export class ViewRunner extends EventConsumer {
     }
   }
 
+  /** The rows that events change, to be read again: each as an empty patch. Nothing is written. */
+  async touched(events: readonly StoredEvent[]): Promise<Changes> {
+    const changes: Changes[] = []
+    for (const event of events) {
+      try {
+        changes.push((await this.process(event, async () => {}, [])) ?? [])
+      } catch {
+        // Whoever applies the event says why it cannot be; rows that do not change are not old.
+      }
+    }
+    return changes.flat().flatMap(asTouch)
+  }
+
   protected process(stored: StoredEvent, flush: () => Promise<void>, pending: Changes): Promise<Changes> | undefined {
     const handlers = this.#handlers.of(stored)
     return handlers.length === 0 ? undefined : this.#run(handlers, stored, flush, pending)
@@ -95,6 +108,12 @@ export class ViewRunner extends EventConsumer {
     for (const handle of handlers) changes.push(...(await handle(event, current)))
     return changes
   }
+}
+
+const asTouch = (change: RowChange<any>): Changes => {
+  if (!('key' in change)) return [change]
+  const further = change.op === 'once' ? (change.then as Changes).flatMap(asTouch) : []
+  return [{ ...change, op: 'patch', set: {} } as RowChange<any>, ...further]
 }
 
 /** Whether changes that are not written yet may have to do with a row. */

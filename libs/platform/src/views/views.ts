@@ -1,7 +1,11 @@
 /** The views of a service: runs them, rebuilds them beside the live ones, and lets readers wait for what they wrote. */
+import { contextsOf, type AnyEventType } from '@pavan/contracts'
 import { RefusalError } from '@pavan/kernel'
+import type { BusBatch } from '../bus/bus.js'
 import type { BusTransport } from '../bus/bus-transport.js'
 import type { ConsumerStatus } from '../bus/event-consumer.js'
+import { allPassed } from '../bus/positions.js'
+import type { StoredEvent } from '../events/event-store.js'
 import { parsePositionToken, type PositionToken } from '../events/position-token.js'
 import type { BlindIndex } from '../privacy/blind-index.js'
 import type { EventCipher } from '../privacy/event-cipher.js'
@@ -10,7 +14,8 @@ import { put } from './changes.js'
 import type { Changes, ViewDefinition } from './define-view.js'
 import { LiveTables, viewPointers } from './live-tables.js'
 import type { Rows } from './rows.js'
-import { ViewRunner } from './view-runner.js'
+import { Follower } from './follower.js'
+import { handlersByType, ViewRunner } from './view-runner.js'
 
 export interface ViewStatus extends ConsumerStatus {
   readonly view: string
@@ -19,13 +24,14 @@ export interface ViewStatus extends ConsumerStatus {
   readonly building: boolean
 }
 
-const waitMs = 5000
-
 export class Views {
   readonly #live = new Map<string, ViewRunner>()
   readonly #building = new Map<string, Promise<void>>()
   readonly #listeners = new Map<string, Set<(changes: Changes) => void>>()
   readonly #stops = new Map<ViewRunner, () => Promise<void>>()
+  /** By event type, what every copy does when it hears one. */
+  readonly #hearers = new Map<string, (event: StoredEvent) => void>()
+  #follower: Follower | undefined
   #closed = false
 
   constructor(
@@ -36,11 +42,18 @@ export class Views {
     private readonly transport: BusTransport,
     private readonly log: Log,
     private readonly blindIndex: () => Promise<BlindIndex>,
+    /** Names this copy of the service. */
+    private readonly copy: string,
   ) {}
 
   /** Starts every view. One whose version rose goes on being read as it was, while the new one is built. */
   async start(): Promise<void> {
     await this.rows.open([viewPointers as never])
+    if (this.rows.shared) {
+      const contexts = [...this.definitions.flatMap((view) => handlersByType(view.on).contexts), ...[...this.#hearers.keys()].flatMap(contextsOf)]
+      this.#follower = new Follower(this.copy, [...new Set(contexts)], (batch) => this.#hear(batch))
+      await this.#follower.start(this.transport)
+    }
     await Promise.all(this.definitions.map((view) => this.#startView(view)))
   }
 
@@ -115,16 +128,8 @@ export class Views {
     if (!parts) throw new RefusalError('request.parameter.invalid')
     const runners = [...this.#live.values()].filter((runner) => runner.contexts.includes(parts.context) && (view === undefined || runner.view.name === view))
     const waits = runners.map((runner) => runner.passed(parts.context, parts.p, parts.seq))
-    let timer: NodeJS.Timeout | undefined
-    const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new RefusalError('request.position.timeout')), waitMs)
-    })
-    try {
-      await Promise.race([Promise.all(waits.map((wait) => wait.reached)), timeout])
-    } finally {
-      clearTimeout(timer)
-      for (const wait of waits) wait.cancel()
-    }
+    const heard = this.#follower ? [this.#follower.passed(parts.context, parts.p, parts.seq)] : []
+    await allPassed([...waits, ...heard])
   }
 
   /** Calls back after changes of a view are committed, to keep caches fresh. Returns how to stop. */
@@ -132,6 +137,25 @@ export class Views {
     const listeners = this.#listeners.get(view) ?? new Set()
     this.#listeners.set(view, listeners.add(listener))
     return () => listeners.delete(listener)
+  }
+
+  /** Calls back in every copy of a service that has several, whichever copy applies the event. To be said before the start. */
+  hears(type: AnyEventType, listener: (event: StoredEvent) => void): void {
+    this.#hearers.set(type.type, listener)
+  }
+
+  /** What other copies of the service apply, this copy's caches must know: their rows have changed. */
+  async #hear(batch: BusBatch): Promise<void> {
+    for (const event of batch.events) this.#hearers.get(event.type)?.(event)
+    const told = [...this.#listeners].map(async ([view, listeners]) => {
+      const runner = this.#live.get(view)
+      if (!runner?.contexts.includes(batch.context) || listeners.size === 0) return
+      const changes = await runner.touched(batch.events)
+      if (changes.length === 0) return
+      await runner.passed(batch.context, batch.p, (batch.events.at(-1) as StoredEvent).position.seq).reached
+      for (const listener of listeners) listener(changes)
+    })
+    await Promise.all(told)
   }
 
   /** Resolves when every view has done what was in the log at the call. */

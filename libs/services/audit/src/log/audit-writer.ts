@@ -4,8 +4,8 @@
  */
 import { Inject, Injectable } from '@nestjs/common'
 import { contexts } from '@pavan/contracts'
-import { RefusalError } from '@pavan/kernel'
 import type { BusBatch } from '@pavan/platform/bus/bus.js'
+import { allPassed, Positions } from '@pavan/platform/bus/positions.js'
 import type { BatchConsumer } from '@pavan/platform/bus/bus-transport.js'
 import { parsePositionToken } from '@pavan/platform/events/position-token.js'
 import { Log } from '@pavan/platform/telemetry/log.js'
@@ -16,15 +16,13 @@ import { TenantLog } from './tenant-log.js'
 const atOnce = 2000
 /** Tenants whose end is kept in memory, up to 40 KiB each. */
 const kept = 500
-const waitMillis = 5000
 
 @Injectable()
 export class AuditWriter implements BatchConsumer {
   readonly name = 'audit-log'
   readonly contexts: readonly string[] = contexts
   readonly #logs = new Map<string, TenantLog>()
-  readonly #positions = new Map<string, number>()
-  readonly #waiters = new Set<{ readonly place: string; readonly seq: number; readonly resolve: () => void }>()
+  readonly #positions: Positions
   #queue: Promise<unknown> = Promise.resolve()
   /** Events that the bus has handed over and that are not written. */
   #pending = 0
@@ -32,15 +30,12 @@ export class AuditWriter implements BatchConsumer {
   constructor(
     @Inject(Rows) private readonly rows: Rows,
     @Inject(Log) private readonly log: Log,
-  ) {}
+  ) {
+    this.#positions = new Positions((context, p) => rows.checkpoint(this.name, context, p, 'full'), rows.shared)
+  }
 
-  async position(context: string, p: number): Promise<number> {
-    const place = `${context}:${p}`
-    const known = this.#positions.get(place)
-    if (known !== undefined) return known
-    const stored = await this.rows.checkpoint(this.name, context, p, 'full')
-    if (!this.#positions.has(place)) this.#positions.set(place, stored)
-    return this.#positions.get(place) as number
+  resume(context: string, p: number): Promise<number> {
+    return this.#positions.look(context, p)
   }
 
   handle(batch: BusBatch): Promise<void> {
@@ -51,28 +46,19 @@ export class AuditWriter implements BatchConsumer {
   }
 
   status() {
-    return { name: this.name, positions: Object.fromEntries(this.#positions), pending: this.#pending, parked: [] }
+    return { name: this.name, positions: this.#positions.all(), pending: this.#pending, parked: [] }
   }
 
   /** Resolves when the log has what a position names. */
   async waitFor(token: string | undefined): Promise<void> {
     const parts = token === undefined ? undefined : parsePositionToken(token)
     if (!parts || !this.contexts.includes(parts.context)) return
-    const place = `${parts.context}:${parts.p}`
-    if ((await this.position(parts.context, parts.p)) >= parts.seq) return
-    await new Promise<void>((resolve, reject) => {
-      const waiter = { place, seq: parts.seq, resolve: () => (clearTimeout(timer), resolve()) }
-      const timer = setTimeout(() => {
-        this.#waiters.delete(waiter)
-        reject(new RefusalError('request.position.timeout'))
-      }, waitMillis)
-      this.#waiters.add(waiter)
-    })
+    await allPassed([this.#positions.passed(parts.context, parts.p, parts.seq)])
   }
 
   async #handle({ context, p, events }: BusBatch): Promise<void> {
     for (;;) {
-      const from = await this.position(context, p)
+      const from = await this.#positions.of(context, p)
       const fresh = events.filter((event) => event.position.seq > from).slice(0, atOnce)
       const to = fresh.at(-1)?.position.seq
       if (to === undefined) return
@@ -88,25 +74,21 @@ export class AuditWriter implements BatchConsumer {
       }
       for (const log of logs.values()) changes.push(log.head())
       const result = await this.rows.apply(changes, { consumer: this.name, context, p, from, to, durability: 'full' })
-      if (result.applied) this.#done(`${context}:${p}`, to, logs)
-      else {
-        this.#positions.delete(`${context}:${p}`)
+      if (result.applied) {
+        this.#keep(logs)
+        this.#positions.moved(context, p, to, { stored: true })
+      } else {
+        this.#positions.forget(context, p)
         this.log.warn({ context, because: result.because }, 'another copy of the audit service appended first')
       }
     }
   }
 
-  #done(place: string, to: number, logs: ReadonlyMap<string, TenantLog>): void {
-    this.#positions.set(place, to)
+  #keep(logs: ReadonlyMap<string, TenantLog>): void {
     for (const [tenant, log] of logs) this.#logs.set(tenant, log)
     for (const tenant of this.#logs.keys()) {
       if (this.#logs.size <= kept) break
       this.#logs.delete(tenant)
-    }
-    for (const waiter of this.#waiters) {
-      if (waiter.place !== place || waiter.seq > to) continue
-      this.#waiters.delete(waiter)
-      waiter.resolve()
     }
   }
 }

@@ -1,0 +1,114 @@
+/** How far a consumer has got, by context and partition; and who waits until it has got further. */
+import { RefusalError } from '@pavan/kernel'
+
+/** Where other copies of the service move the checkpoint too, it is looked up so often while somebody waits, in milliseconds. */
+const firstLook = 4
+const lastLook = 50
+
+interface Waiter {
+  readonly context: string
+  readonly p: number
+  readonly seq: number
+  readonly resolve: () => void
+}
+
+export class Positions {
+  /** What is done, by `context:p`. */
+  readonly #done = new Map<string, number>()
+  /** What of it is stored. */
+  readonly #stored = new Map<string, number>()
+  readonly #waiters = new Set<Waiter>()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(
+    /** Reads what is stored. */
+    private readonly read: (context: string, p: number) => Promise<number>,
+    /** Whether other copies of the service move the stored position too. */
+    private readonly shared: boolean,
+  ) {}
+
+  /** Last sequence number that is done, read from the store the first time. */
+  async of(context: string, p: number): Promise<number> {
+    return this.#done.get(`${context}:${p}`) ?? this.look(context, p)
+  }
+
+  /** The same, read again: a partition that comes to this copy was another one's before. */
+  async look(context: string, p: number): Promise<number> {
+    const stored = await this.read(context, p)
+    const place = `${context}:${p}`
+    // A checkpoint goes back only when its consumer is removed, so the higher number is the later one.
+    if (stored > (this.#stored.get(place) ?? -1)) this.#stored.set(place, stored)
+    if (stored > (this.#done.get(place) ?? -1)) this.#done.set(place, stored)
+    return this.#done.get(place) as number
+  }
+
+  stored(context: string, p: number): number {
+    return this.#stored.get(`${context}:${p}`) ?? 0
+  }
+
+  /** Notes what is done; with `stored`, that the checkpoint says so too. */
+  moved(context: string, p: number, to: number, { stored }: { readonly stored: boolean }): void {
+    this.#done.set(`${context}:${p}`, to)
+    if (stored) this.#stored.set(`${context}:${p}`, to)
+    this.#wake()
+  }
+
+  /** What this copy believes does not hold any more. */
+  forget(context: string, p: number): void {
+    this.#done.delete(`${context}:${p}`)
+    this.#stored.delete(`${context}:${p}`)
+  }
+
+  /** `context:p` → last sequence number that is done, as far as this copy knows. */
+  all(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#done)
+  }
+
+  /** Resolves when the consumer has passed a position, in whichever copy of the service; never rejects. */
+  passed(context: string, p: number, seq: number): { readonly reached: Promise<void>; cancel(): void } {
+    const waiter: Waiter & { resolve: () => void } = { context, p, seq, resolve: () => {} }
+    const reached = new Promise<void>((resolve) => (waiter.resolve = resolve))
+    this.#waiters.add(waiter)
+    void this.of(context, p).then(
+      () => this.#wake(),
+      () => {},
+    )
+    if (this.shared) this.#lookAgain(firstLook)
+    return { reached, cancel: () => this.#waiters.delete(waiter) }
+  }
+
+  #lookAgain(after: number): void {
+    this.#timer ??= setTimeout(async () => {
+      const places = new Map([...this.#waiters].map(({ context, p }) => [`${context}:${p}`, { context, p }]))
+      // Rows that are away come back: whoever waits has a time limit of their own.
+      await Promise.all([...places.values()].map(({ context, p }) => this.look(context, p).catch(() => undefined)))
+      this.#timer = undefined
+      this.#wake()
+      if (this.#waiters.size > 0) this.#lookAgain(Math.min(after * 1.5, lastLook))
+    }, after).unref()
+  }
+
+  #wake(): void {
+    for (const waiter of this.#waiters) {
+      if ((this.#done.get(`${waiter.context}:${waiter.p}`) ?? 0) < waiter.seq) continue
+      this.#waiters.delete(waiter)
+      waiter.resolve()
+    }
+  }
+}
+
+const waitMs = 5000
+
+/** Waits for all, for five seconds. Throws `request.position.timeout`. */
+export const allPassed = async (waits: readonly ReturnType<Positions['passed']>[]): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new RefusalError('request.position.timeout')), waitMs)
+  })
+  try {
+    await Promise.race([Promise.all(waits.map((wait) => wait.reached)), timeout])
+  } finally {
+    clearTimeout(timer)
+    for (const wait of waits) wait.cancel()
+  }
+}

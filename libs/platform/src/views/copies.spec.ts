@@ -1,0 +1,91 @@
+/** Two copies of one service share its rows, and the bus hands the work to them in turn. */
+import { subjectErased } from '@pavan/contracts'
+import { SystemClock } from '@pavan/kernel'
+import { sqliteAdapters, type SqliteAdapters } from '@pavan/sqlite'
+import { Copier, notesService, notesView, type NoteRow } from '../testing/notes-service.js'
+import { ServiceUnderTest, user } from '../testing/service-under-test.js'
+import { sharedAdapters } from '../testing/shared-adapters.js'
+import { until } from '../testing/until.js'
+import type { RowChange } from './rows.js'
+
+const ada = user('ten_a', 'usr_ada')
+let adapters: SqliteAdapters
+let copies: ServiceUnderTest[]
+beforeEach(async () => {
+  adapters = sqliteAdapters({ folder: ':memory:', clock: new SystemClock(), claimKey: new Uint8Array(32) })
+  const shared = sharedAdapters(adapters)
+  copies = [await ServiceUnderTest.start(notesService, shared), await ServiceUnderTest.start(notesService, shared)]
+})
+afterEach(async () => {
+  for (const copy of copies) await copy.close()
+  await adapters.close()
+})
+const one = () => copies[0] as ServiceUnderTest
+const other = () => copies[1] as ServiceUnderTest
+const write = (copy: ServiceUnderTest, title: string) => copy.call('POST', '/api/v1/notes', { as: ada, body: { title, text: 't' } })
+
+test('a reader of any copy may wait for what it wrote by any other', async () => {
+  for (let n = 0; n < 20; n++) {
+    const { position, body } = await write(copies[n % 2] as ServiceUnderTest, `note ${n}`)
+    const reader = copies[(n + 1) % 2] as ServiceUnderTest
+    await reader.core.views.waitFor(position)
+    expect((await reader.call('GET', `/api/v1/notes/${body.id}`, { as: ada })).status).toBe(200)
+  }
+})
+
+test('the caches of every copy are told of every change, before whoever waits for it goes on', async () => {
+  const told = copies.map((copy) => {
+    const keys = new Set<string>()
+    copy.core.views.onApplied(notesView.name, (changes) => {
+      for (const change of changes as readonly RowChange<NoteRow>[]) if ('key' in change) keys.add(change.key)
+    })
+    return keys
+  })
+  for (let n = 0; n < 20; n++) {
+    const { position, body } = await write(one(), `note ${n}`)
+    for (const [at, copy] of copies.entries()) {
+      await copy.core.views.waitFor(position)
+      expect(told[at]).toContain(`ten_a/${body.id}`)
+    }
+  }
+})
+
+test('each event is applied once, whichever copy gets it', async () => {
+  const calls: string[] = []
+  for (const copy of copies) copy.host.get(Copier).run = async (event) => void calls.push(event.data.title)
+  const titles = Array.from({ length: 30 }, (_, n) => `note ${n}`)
+  for (const [n, title] of titles.entries()) await write(copies[n % 2] as ServiceUnderTest, title)
+  await until(() => calls.length >= titles.length, 'the reaction to every note')
+  expect(calls).toEqual(titles)
+})
+
+test('what one copy parks another one retries, and the stream goes on in both', async () => {
+  let failing = true
+  const calls: string[] = []
+  for (const copy of copies)
+    copy.host.get(Copier).run = async (event) => {
+      if (failing) throw new Error('the mail server is away')
+      calls.push(event.data.title)
+    }
+  await write(one(), 'parked')
+  const parked = (copy: ServiceUnderTest) => copy.core.reaction('copy-notes')?.status().parked ?? []
+  await until(() => copies.some((copy) => parked(copy).length > 0), 'the stream to be parked')
+  const holder = copies.find((copy) => parked(copy).length > 0) as ServiceUnderTest
+  const helper = holder === one() ? other() : one()
+  failing = false
+  const { stream } = parked(holder)[0] as { stream: string }
+  const outcomes = await Promise.all([helper.core.reaction('copy-notes')?.retry(stream), holder.core.reaction('copy-notes')?.retry(stream)])
+  expect(outcomes).toEqual([true, true])
+  await write(one(), 'after it')
+  await until(() => calls.includes('after it'), 'the next note')
+  expect(copies.flatMap(parked)).toEqual([])
+})
+
+test('a destroyed key leaves the memory of every copy', async () => {
+  const sealed = await one().core.keys.seal('ten_a', 'usr_ada', 'place', 'value')
+  for (const copy of copies) expect(await copy.core.keys.open('ten_a', 'usr_ada', 'place', sealed)).toBe('value')
+  const { keys } = await adapters.portsFor('notes')
+  await keys.destroy('ten_a', 'usr_ada')
+  await one().append('profiles', { tenant: 'ten_a', category: 'subject', id: 'usr_ada' }, [subjectErased.of({ data: { user: 'usr_ada', erasure: 'era_1' } })])
+  for (const copy of copies) await until(async () => (await copy.core.keys.open('ten_a', 'usr_ada', 'place', sealed)) === undefined, 'the key to be forgotten')
+})
