@@ -56,11 +56,6 @@ export class ViewRunner extends EventConsumer {
     await this.load()
   }
 
-  /** Removes the tables of this generation. */
-  async drop(): Promise<void> {
-    for (const table of this.view.tables) await this.rows.drop(table as never)
-  }
-
   override async handle(batch: BusBatch): Promise<void> {
     if (!tracing.source) return super.handle(batch)
     const attributes = { 'messaging.consumer.group.name': this.name, 'pavan.view': this.view.name }

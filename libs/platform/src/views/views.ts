@@ -10,9 +10,9 @@ import { parsePositionToken, type PositionToken } from '../events/position-token
 import type { BlindIndex } from '../privacy/blind-index.js'
 import type { EventCipher } from '../privacy/event-cipher.js'
 import type { Log } from '../telemetry/log.js'
-import { put } from './changes.js'
 import type { Changes, ViewDefinition } from './define-view.js'
-import { LiveTables, viewPointers } from './live-tables.js'
+import { Generations } from './generations.js'
+import type { LiveTables } from './live-tables.js'
 import type { Rows } from './rows.js'
 import { Follower } from './follower.js'
 import { handlersByType, ViewRunner } from './view-runner.js'
@@ -24,6 +24,9 @@ export interface ViewStatus extends ConsumerStatus {
   readonly building: boolean
 }
 
+/** How often a copy looks what the others have built, in milliseconds. */
+const alignMs = 5000
+
 export class Views {
   readonly #live = new Map<string, ViewRunner>()
   readonly #building = new Map<string, Promise<void>>()
@@ -31,7 +34,9 @@ export class Views {
   readonly #stops = new Map<ViewRunner, () => Promise<void>>()
   /** By event type, what every copy does when it hears one. */
   readonly #hearers = new Map<string, (event: StoredEvent) => void>()
+  readonly #generations: Generations
   #follower: Follower | undefined
+  #timer: NodeJS.Timeout | undefined
   #closed = false
 
   constructor(
@@ -44,57 +49,74 @@ export class Views {
     private readonly blindIndex: () => Promise<BlindIndex>,
     /** Names this copy of the service. */
     private readonly copy: string,
-  ) {}
+  ) {
+    this.#generations = new Generations(rows)
+  }
 
   /** Starts every view. One whose version rose goes on being read as it was, while the new one is built. */
   async start(): Promise<void> {
-    await this.rows.open([viewPointers as never])
+    await this.#generations.open()
     if (this.rows.shared) {
       const contexts = [...this.definitions.flatMap((view) => handlersByType(view.on).contexts), ...[...this.#hearers.keys()].flatMap(contextsOf)]
       this.#follower = new Follower(this.copy, [...new Set(contexts)], (batch) => this.#hear(batch))
       await this.#follower.start(this.transport)
+      this.#timer = setInterval(() => void this.align().catch((error: unknown) => this.log.warn({ error }, 'the views could not be aligned')), alignMs).unref()
     }
     await Promise.all(this.definitions.map((view) => this.#startView(view)))
   }
 
   async #startView(view: ViewDefinition): Promise<void> {
-    const first = view.version * 1000
-    const pointer = await this.rows.get(viewPointers, view.name)
-    if (!pointer || Math.floor(pointer.generation / 1000) === view.version) {
-      const runner = await this.#run(view, pointer?.generation ?? first)
-      if (!pointer) await this.rows.apply([put(viewPointers, view.name, { view: view.name, generation: first })])
-      this.#goLive(view, runner)
-      return
+    const newest = await this.#generations.newest(view.name)
+    const { live, building } = await this.#generations.of(view)
+    // Where nothing is there to be read meanwhile, readers have the new one from its first event on.
+    const now = live !== 0 ? live : newest === undefined ? building : 0
+    if (now === 0) for (const table of view.tables) this.tables.set(table, newest as number)
+    else {
+      this.#goLive(view, await this.#run(view, now))
+      if (now !== newest) await this.#generations.live(view, now)
     }
-    for (const table of view.tables) this.tables.set(table, pointer.generation)
-    this.#build(view, first, () => Promise.all(view.tables.map((table) => this.rows.drop({ ...table, version: pointer.generation } as never))))
+    if (building !== 0 && building !== now) void this.#build(view, building)
   }
 
   /** Builds the view again from the first event, beside the live one; resolves when readers have the new one. No read fails meanwhile. */
   async rebuild(name: string): Promise<void> {
     const live = this.#live.get(name)
     if (!live) return this.#building.get(name)
-    const running = this.#building.get(name)
-    if (running) return running
-    return this.#build(live.view, live.generation + 1, async () => {
-      await this.#stop(live)
-      await live.drop()
-    })
+    return this.#building.get(name) ?? this.#build(live.view, await this.#generations.build(live.view))
   }
 
-  #build(view: ViewDefinition, generation: number, after: () => Promise<unknown>): Promise<void> {
+  #build(view: ViewDefinition, generation: number): Promise<void> {
+    const running = this.#building.get(view.name)
+    if (running) return running
     const work = async (): Promise<void> => {
       const runner = await this.#run(view, generation)
       await this.#caughtUp(runner, this.#live.get(view.name))
-      await this.rows.apply([put(viewPointers, view.name, { view: view.name, generation })])
-      this.#goLive(view, runner)
-      await after()
+      await this.#generations.live(view, generation)
+      await this.#replace(view, runner)
+      if (!this.rows.shared) await this.#generations.clear(view, Date.now())
       this.log.info({ view: view.name, generation }, 'the view was built and took over')
     }
     const building = work().finally(() => this.#building.delete(view.name))
     this.#building.set(view.name, building)
     building.catch((error: unknown) => this.log.error({ view: view.name, error }, 'the view could not be built'))
     return building
+  }
+
+  async #replace(view: ViewDefinition, runner: ViewRunner): Promise<void> {
+    const former = this.#live.get(view.name)
+    this.#goLive(view, runner)
+    if (former) await this.#stop(former)
+  }
+
+  /** Where there are several copies: takes what another copy built, says that this one is there, removes what nobody reads. */
+  async align(now = Date.now()): Promise<void> {
+    for (const view of this.definitions) {
+      await this.#generations.used(view)
+      const { live } = await this.#generations.of(view)
+      const mine = this.#live.get(view.name)
+      if (mine && live > mine.generation && !this.#building.has(view.name)) await this.#replace(view, await this.#run(view, live))
+      await this.#generations.clear(view, now)
+    }
   }
 
   async #run(view: ViewDefinition, generation: number): Promise<ViewRunner> {
@@ -183,6 +205,7 @@ export class Views {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    clearInterval(this.#timer)
     await Promise.all([...this.#stops.keys()].map((runner) => this.#stop(runner)))
   }
 
