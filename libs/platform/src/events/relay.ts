@@ -11,6 +11,9 @@ export class Relay {
   #wanted = false
   #running: Promise<void> | undefined
   #published = 0
+  /** Sequence number of the last event that was read. */
+  #read = 0
+  #lastError: string | undefined
   #stopListening: (() => void) | undefined
   #closed = false
 
@@ -34,6 +37,16 @@ export class Relay {
     return this.#published
   }
 
+  /** The partitions that this copy publishes: the last event of the store that it knows of, and the last one on the bus. */
+  progress(): readonly { readonly p: number; readonly head: number; readonly published: number }[] {
+    return [{ p: 0, head: Math.max(this.#read, this.#published), published: this.#published }]
+  }
+
+  /** Why the last try failed, until one succeeds: the error's name, because messages may quote values. */
+  get lastError(): string | undefined {
+    return this.#lastError
+  }
+
   #wake(): Promise<void> {
     this.#wanted = true
     this.#running ??= this.#run().finally(() => {
@@ -51,13 +64,16 @@ export class Relay {
         for (;;) {
           const events = await this.store.readAll({ p: 0, seq: this.#published }, batch)
           if (events.length === 0) break
+          this.#read = (events.at(-1) as StoredEvent).position.seq
           await this.bus.publish(events.map(withoutSecret))
-          this.#published = (events.at(-1) as StoredEvent).position.seq
+          this.#published = this.#read
+          this.#lastError = undefined
           wait = firstWait
           if (events.length < batch) break
         }
       } catch (error) {
         this.#wanted = true
+        this.#lastError = `events could not be published: ${error instanceof Error ? error.name : 'thrown value'}`
         this.log.error({ context: this.context, error }, 'events could not be published; trying again')
         await new Promise((resolve) => setTimeout(resolve, wait))
         wait = Math.min(wait * 2, lastWait)
