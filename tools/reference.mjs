@@ -84,13 +84,15 @@ const config = page(
     .join('\n\n'),
 )
 
+// What the services do not load by themselves: the door of a process, and what an adapter reports.
+for (const file of ['service/run-services', 'telemetry/prometheus', 'telemetry/sequencer-metrics']) await import(`../libs/platform/dist/${file}.js`)
 const { metrics: instruments } = await import('../libs/platform/dist/telemetry/metrics.js')
 const metrics = page(
   'Metrics',
   'What `/metrics` shows, in the Prometheus format. No label holds a personal value.',
   table(
-    ['metric', 'kind', 'unit', 'meaning'],
-    instruments.catalogue().map((one) => [`\`${one.name}\``, one.kind, one.unit, one.description]),
+    ['metric', 'kind', 'unit', 'labels', 'meaning'],
+    instruments.catalogue().map((one) => [`\`${one.name}\``, one.kind, one.unit, one.labels.map((label) => `\`${label}\``).join(', '), one.description]),
   ),
 )
 

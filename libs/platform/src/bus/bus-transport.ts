@@ -5,7 +5,17 @@
 import { Server, type CustomTransportStrategy } from '@nestjs/microservices'
 import type { Position } from '@pavan/kernel'
 import { isObservable, lastValueFrom } from 'rxjs'
+import { metrics } from '../telemetry/metrics.js'
 import type { Bus, BusBatch } from './bus.js'
+
+const delay = metrics.histogram('pavan_consumer_delay_seconds', {
+  description: 'Time from the command that wrote an event until a view or reaction has done it; the oldest event of each batch.',
+  unit: 's',
+  labels: ['service', 'consumer'],
+  buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+})
+/** What is older, in milliseconds, is history that is built from again or was imported. */
+const history = 3_600_000
 
 /** What an `@EventPattern` names: a group of consumers and the contexts that it listens to. */
 export interface ConsumerPattern {
@@ -98,6 +108,9 @@ export class BusTransport extends Server implements CustomTransportStrategy {
   async #deliver(pattern: string, batch: BusBatch): Promise<void> {
     const result = await this.getHandlerByPattern(pattern)?.(batch)
     if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined })
+    const age = Date.now() - (batch.events[0]?.at ?? 0)
+    const consumer = this.#consumers.get(pattern)?.name.split('@', 1)[0]
+    if (consumer !== undefined && age < history) delay.record(Math.max(0, age) / 1000, { service: this.service, consumer })
   }
 
   on(): never {

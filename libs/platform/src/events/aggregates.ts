@@ -4,7 +4,7 @@ import type { AnyEventType } from '@pavan/contracts'
 import type { EventCipher } from '../privacy/event-cipher.js'
 import { SubjectErased } from '../privacy/key-ring.js'
 import type { Ids } from '../service/ids.js'
-import type { Metrics } from '../telemetry/metrics.js'
+import { metrics } from '../telemetry/metrics.js'
 import { ClaimTaken, VersionConflict, type EventStore, type NewEvent, type StoredEvent } from './event-store.js'
 import { positionToken, type PositionToken } from './position-token.js'
 import { upcast } from './upcasters.js'
@@ -39,6 +39,18 @@ export interface AggregateOptions {
 
 const attempts = 8
 
+const appendSeconds = metrics.histogram('pavan_append_seconds', {
+  description: 'Time from handing a commit to the store until it is durable.',
+  unit: 's',
+  labels: ['service'],
+  buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+})
+const conflicts = metrics.counter('pavan_append_conflicts_total', {
+  description: 'Commits that came second and were decided again.',
+  unit: '{commit}',
+  labels: ['service'],
+})
+
 export class Aggregates {
   constructor(
     /** Name of the service, which is the context of its events. */
@@ -47,18 +59,15 @@ export class Aggregates {
     private readonly cipher: EventCipher,
     private readonly clock: Clock,
     private readonly ids: Ids,
-    private readonly metrics?: Metrics,
   ) {}
 
   of<C, E extends DomainEvent, S>(decider: Decider<C, E, S>, options: AggregateOptions): Aggregate<C, E, S> {
-    return new Aggregate(decider, options, this.context, this.store, this.cipher, this.clock, this.ids, this.metrics)
+    return new Aggregate(decider, options, this.context, this.store, this.cipher, this.clock, this.ids)
   }
 }
 
 export class Aggregate<C, E extends DomainEvent, S> {
   readonly #types: ReadonlyMap<string, AnyEventType>
-  readonly #conflicts
-  readonly #latency
 
   constructor(
     private readonly decider: Decider<C, E, S>,
@@ -68,11 +77,8 @@ export class Aggregate<C, E extends DomainEvent, S> {
     private readonly cipher: EventCipher,
     private readonly clock: Clock,
     private readonly ids: Ids,
-    metrics?: Metrics,
   ) {
     this.#types = new Map(options.events.map((type) => [type.type, type]))
-    this.#conflicts = metrics?.counter('pavan_append_conflicts_total', { description: 'Commits that came second and were decided again.' })
-    this.#latency = metrics?.histogram('pavan_append_seconds', { description: 'Time from handing a commit to the store until it is durable.', unit: 's' })
   }
 
   /** The present state; version 0 where the aggregate does not exist. */
@@ -113,7 +119,7 @@ export class Aggregate<C, E extends DomainEvent, S> {
         if (error instanceof ClaimTaken) return this.#claimRefusal(error)
         if (error instanceof SubjectErased) return refuse('request.subject.erased')
         if (!(error instanceof VersionConflict)) throw error
-        this.#conflicts?.add(1)
+        conflicts.add(1, { service: this.context })
         if (options.expected !== undefined) return refuse('request.version.conflict')
         if (attempt === attempts) return refuse('request.conflict.busy')
         await new Promise((resolve) => setTimeout(resolve, Math.random() * 5 * attempt))
@@ -128,15 +134,15 @@ export class Aggregate<C, E extends DomainEvent, S> {
 
   async #commit(context: CommandContext, events: readonly E[], before: S, version: number): Promise<Handled<E, S>> {
     const stream = this.#stream(context.tenant, context.id)
-    const started = performance.now()
     const sealed: NewEvent[] = []
     for (const event of events) sealed.push(await this.cipher.seal(stream, this.#checked(event, context)))
+    const started = performance.now()
     const result = await this.store.append(stream, sealed, {
       expected: version,
       claims: claimsOf(this.decider, before, events),
       commandId: context.meta.commandId,
     })
-    this.#latency?.record((performance.now() - started) / 1000)
+    appendSeconds.record((performance.now() - started) / 1000, { service: this.context })
     let state = before
     if (!result.repeated) for (const event of events) state = this.decider.evolve(state, event)
     else state = (await this.load(context.tenant, context.id)).state

@@ -13,6 +13,7 @@ export class Relay {
   #running: Promise<void> | undefined
   /** Partition → sequence number of the last published event, for the partitions that this copy publishes. */
   readonly #published = new Map<number, number>()
+  #lastError: string | undefined
   #stopListening: (() => void) | undefined
   #closed = false
 
@@ -28,6 +29,16 @@ export class Relay {
   async start(): Promise<void> {
     this.#stopListening = this.store.onAppend(() => this.#wake())
     await this.#wake()
+  }
+
+  /** The partitions that this copy publishes: the last event of the store, and the last one on the bus. */
+  progress(): readonly { readonly p: number; readonly head: number; readonly published: number }[] {
+    return this.store.owned().map(({ p, seq }) => ({ p, head: seq, published: this.#published.get(p) ?? 0 }))
+  }
+
+  /** Why the last try failed, until one succeeds: the error's name, because messages may quote values. */
+  get lastError(): string | undefined {
+    return this.#lastError
   }
 
   #wake(): Promise<void> {
@@ -47,9 +58,11 @@ export class Relay {
         const owned = this.store.owned()
         await this.#take(owned)
         for (const { p, seq } of owned) if (seq > (this.#published.get(p) as number)) await this.#publish(p)
+        this.#lastError = undefined
         wait = firstWait
       } catch (error) {
         this.#wanted = true
+        this.#lastError = `events could not be published: ${error instanceof Error ? error.name : 'thrown value'}`
         this.log.error({ context: this.context, error }, 'events could not be published; trying again')
         await new Promise((resolve) => setTimeout(resolve, wait))
         wait = Math.min(wait * 2, lastWait)

@@ -7,6 +7,7 @@ import { Problems } from '../http/problems.js'
 import { requestContextOf } from '../http/request-context.js'
 import type { Notice, ServiceDefinition } from './define-service.js'
 import type { Environment } from './environment.js'
+import { ownHealth } from './own-health.js'
 import { ServiceDirectory, type KnownService, type RequestHandler } from './service-directory.js'
 import { ServiceHost } from './service-host.js'
 import { StartError } from './start-error.js'
@@ -48,8 +49,8 @@ class LocalDirectory extends ServiceDirectory {
   }
 
   /** The gateway's door, or the only service when there is no gateway. */
-  get door(): RequestHandler {
-    return this.#door ?? ((request, response) => this.#services[0]?.handle(request, response))
+  door(version: string): RequestHandler {
+    return this.#door ?? ownHealth(this, version, (request, response) => this.#services[0]?.handle(request, response))
   }
 }
 
@@ -68,11 +69,11 @@ const listen = (server: Server, port: number, host: string): Promise<number> =>
 
 export const runServices = async ({ services, port, host, baseUrl, ...rest }: RunOptions): Promise<Running> => {
   const starting = new Problems(commonProblems, '/problems')
-  let handle: RequestHandler = (request, response) => {
-    if (request.url === '/healthz') return void response.writeHead(200, { 'content-type': 'application/json' }).end('{"status":"ok"}')
+  const unavailable: RequestHandler = (request, response) => {
     request.resume()
     writeProblem(response, starting.answer('service.unavailable', { retryAfter: 1 }, requestContextOf(request)))
   }
+  let handle = unavailable
   const server = createServer((request, response) => handle(request, response))
   const hosts: ServiceHost[] = []
   const close = async (): Promise<void> => {
@@ -87,6 +88,8 @@ export const runServices = async ({ services, port, host, baseUrl, ...rest }: Ru
   try {
     const taken = await listen(server, port, host)
     const directory = new LocalDirectory(baseUrl ?? `http://localhost:${taken}`)
+    // While the services start, `/readyz` names those that are missing.
+    handle = ownHealth(directory, rest.version, unavailable, true)
     const environment: Environment = { ...rest, directory }
     for (const service of services) {
       const made = await ServiceHost.create(service, environment)
@@ -96,7 +99,7 @@ export const runServices = async ({ services, port, host, baseUrl, ...rest }: Ru
     await Promise.all(hosts.map((one) => one.start()))
     for (const one of hosts) await one.catchUp()
     const notices = (await Promise.all(hosts.map((one) => one.notices()))).flat()
-    handle = directory.door
+    handle = directory.door(rest.version)
     return { baseUrl: directory.baseUrl, notices, close }
   } catch (error) {
     await close().catch(() => undefined)

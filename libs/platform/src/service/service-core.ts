@@ -17,7 +17,7 @@ import { PrivateRows } from '../privacy/private-rows.js'
 import { purgeReaction } from '../privacy/purge.js'
 import { CountedStore } from '../telemetry/counted-store.js'
 import type { Log } from '../telemetry/log.js'
-import { metrics } from '../telemetry/metrics.js'
+import { consumerLabel, ServiceLag, total } from '../telemetry/service-lag.js'
 import { TracedBus, TracedStore } from '../telemetry/traced-ports.js'
 import { tracing } from '../telemetry/tracing.js'
 import type { ViewDefinition } from '../views/define-view.js'
@@ -29,6 +29,7 @@ import type { ServicePorts } from './adapters.js'
 import type { PurgeRule, ServiceDefinition } from './define-service.js'
 import type { Environment } from './environment.js'
 import { Ids } from './ids.js'
+import type { ServiceStatus } from './service-directory.js'
 
 /** Reactions that have begun: what they have not done since then is still to be done. */
 const reactionStarts = defineTable<{ readonly reaction: string }>({ name: 'reaction-starts', version: 1, durability: 'full', indexes: {} })
@@ -36,8 +37,18 @@ const reactionStarts = defineTable<{ readonly reaction: string }>({ name: 'react
 /** Gets what a reaction or a job asks for by Nest token. */
 export type Get = (token: unknown) => unknown
 
+/** What a consumer says of itself. */
+interface Consumer {
+  readonly name: string
+  /** `context:p` → last sequence number that is done. */
+  readonly positions?: Readonly<Record<string, number>>
+  readonly pending: number
+  readonly parked: readonly unknown[]
+  readonly lastError?: string
+}
+
 interface Watched {
-  status(): { readonly name: string; readonly pending: number; readonly parked: readonly unknown[]; readonly lastError?: string }
+  status(): Consumer
 }
 
 /** The answers kept for repeated requests may hold personal values of whoever asked. */
@@ -48,6 +59,7 @@ export class ServiceCore {
   readonly ids: Ids
   readonly jobs: JobRunner
   readonly keys: KeyRing
+  readonly lag: ServiceLag
   readonly log: Log
   readonly relay: Relay
   readonly rows: Rows
@@ -76,7 +88,7 @@ export class ServiceCore {
     const live = new LiveTables()
     this.rows = new MappedRows(this.#privateRows, (table) => live.of(table))
     this.ids = new Ids(clock)
-    this.aggregates = new Aggregates(name, this.store, this.#cipher, clock, this.ids, metrics)
+    this.aggregates = new Aggregates(name, this.store, this.#cipher, clock, this.ids)
     this.transport = new BusTransport(ports.bus, name)
     const copy = randomUUID()
     const views = [...platformViews, ...(definition.views ?? [])]
@@ -85,6 +97,12 @@ export class ServiceCore {
     this.views.hears(subjectErased, ({ stream, data }) => this.keys.forget(stream.tenant, (data as { user: string }).user))
     this.relay = new Relay(name, this.store, tracing.source ? new TracedBus(ports.bus) : ports.bus, this.log)
     this.jobs = new JobRunner(this.rows, clock, this.log, copy)
+    this.lag = new ServiceLag({
+      service: name,
+      heads: (context) => this.transport.heads(context),
+      published: () => this.relay.progress(),
+      consumers: () => this.consumers(),
+    })
   }
 
   static async open(definition: ServiceDefinition, environment: Environment, platformViews: readonly ViewDefinition[]): Promise<ServiceCore> {
@@ -133,8 +151,21 @@ export class ServiceCore {
   }
 
   /** Views and reactions alike. */
-  consumers(): readonly { readonly name: string; readonly pending: number; readonly parked: readonly unknown[]; readonly lastError?: string }[] {
+  consumers(): readonly Consumer[] {
     return [...this.views.status(), ...[...this.#reactions, ...this.#own].map((runner) => runner.status())]
+  }
+
+  /** How far relay, views and reactions are, and what went wrong last. */
+  async standing(): Promise<Pick<ServiceStatus, 'relay' | 'consumers' | 'lastError'>> {
+    const lag = await this.lag.measure()
+    const consumers = this.consumers().map((one) => ({ ...one, lag: total(lag.consumers.filter(({ consumer }) => consumer === consumerLabel(one.name))) }))
+    const { lastError: relayError } = this.relay
+    const lastError = relayError ?? consumers.find((consumer) => consumer.lastError !== undefined)?.lastError
+    return {
+      relay: { ...total(lag.relay), ...(relayError === undefined ? {} : { lastError: relayError }) },
+      consumers,
+      ...(lastError === undefined ? {} : { lastError }),
+    }
   }
 
   /** Runs a consumer of the service's own making; it is shown beside views and reactions. */
@@ -150,6 +181,7 @@ export class ServiceCore {
 
   /** Finishes what is running and takes nothing new. */
   async close(): Promise<void> {
+    this.lag.close()
     await this.jobs.close()
     await this.transport.close()
     await Promise.all([this.views.close(), ...this.#reactions.map((runner) => runner.close())])

@@ -1,6 +1,7 @@
 /** What the gateway knows of the services behind it, whether they run in its process or elsewhere. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ProblemList } from '@pavan/contracts'
+import type { Lag } from '../telemetry/lag.js'
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void
 
@@ -11,12 +12,24 @@ export interface ApiDocument {
   readonly [field: string]: unknown
 }
 
+/** A view or a reaction, as `/readyz` and the console show it. */
+export interface ConsumerStanding {
+  readonly name: string
+  readonly pending: number
+  /** All events that wait, and the longest wait. */
+  readonly lag: Lag
+  readonly parked: readonly unknown[]
+  readonly lastError?: string
+}
+
 export interface ServiceStatus {
   readonly service: string
   readonly ready: boolean
   readonly version: string
+  /** From the store to the bus. */
+  readonly relay: Lag & { readonly lastError?: string }
   /** One entry for each view and reaction: how far behind it is, and the streams that it has set aside. */
-  readonly consumers: readonly unknown[]
+  readonly consumers: readonly ConsumerStanding[]
   readonly lastError?: string
 }
 

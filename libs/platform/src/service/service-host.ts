@@ -143,10 +143,8 @@ export class ServiceHost implements KnownService {
   }
 
   async status(): Promise<ServiceStatus> {
-    const consumers = this.#core.consumers()
     const { version } = this.environment
-    const lastError = consumers.find((consumer) => consumer.lastError !== undefined)?.lastError
-    return { service: this.name, ready: this.#ready, version, consumers, ...(lastError === undefined ? {} : { lastError }) }
+    return { service: this.name, ready: this.#ready, version, ...(await this.#core.standing()) }
   }
 
   document(): Promise<ApiDocument> {

@@ -16,6 +16,7 @@ const consumers = z.object({
     z.object({
       name: z.string(),
       pending: z.number().int(),
+      lag: z.object({ events: z.number().int(), seconds: z.number() }).describe('Events that wait, and for how long the oldest of them'),
       parked: z.array(z.object({ stream: z.string(), type: z.string(), error: z.string(), parkedAt: z.number(), waiting: z.number().int() })),
       lastError: z.string().optional(),
     }),
@@ -33,8 +34,8 @@ export const systemController = (service: string, title: string): Type => {
       summary: `List the views and reactions of ${title}`,
       description: 'How far they are, and the streams that they have set aside.',
     })
-    list() {
-      return { items: this.core.consumers() }
+    async list() {
+      return { items: (await this.core.standing()).consumers }
     }
 
     @Post('views/:view/retry')

@@ -3,7 +3,11 @@ import { EventStore, type AppendOptions, type AppendResult, type NewEvent, type 
 import type { Position, StreamId } from '@pavan/kernel'
 import { metrics } from './metrics.js'
 
-const events = metrics.counter('pavan_events_total', { description: 'Events written, by type; failed sign-ins also by reason.', unit: '{event}' })
+const events = metrics.counter('pavan_events_total', {
+  description: 'Events written, by type; failed sign-ins also by reason.',
+  unit: '{event}',
+  labels: ['type', 'reason'],
+})
 
 export class CountedStore extends EventStore {
   constructor(private readonly store: EventStore) {

@@ -7,9 +7,10 @@ import { metrics } from './metrics.js'
 
 const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
-export const requestSeconds = metrics.histogram('http_server_request_duration', {
-  description: 'Time from the head of a request to the end of its answer.',
+export const requestSeconds = metrics.histogram('http_server_request_duration_seconds', {
+  description: 'Time from the head of a request to the end of its answer, by the pattern of its route.',
   unit: 's',
+  labels: ['service', 'method', 'route', 'status'],
   buckets,
 })
 

@@ -1,10 +1,11 @@
 /** What the gateway answers itself: health, metrics, the API description and its reader, the error reference. */
 import apiReference from '@scalar/fastify-api-reference'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { readinessOf } from '@pavan/platform/service/own-health.js'
 import type { ServiceDirectory } from '@pavan/platform/service/service-directory.js'
+import { prometheus } from '@pavan/platform/telemetry/prometheus.js'
 import { describeSystem } from './open-api.js'
 import { problemPages } from './problem-pages.js'
-import { prometheus } from './prometheus.js'
 
 export const ownPages = async (fastify: FastifyInstance, directory: ServiceDirectory, version: string): Promise<void> => {
   let description: Promise<string> | undefined
@@ -13,10 +14,8 @@ export const ownPages = async (fastify: FastifyInstance, directory: ServiceDirec
   fastify.get('/', (_request, reply) => reply.redirect('/docs', 302))
   fastify.get('/healthz', () => ({ status: 'ok' }))
   fastify.get('/readyz', async (_request, reply) => {
-    const services = await Promise.all(directory.list().map((service) => service.status()))
-    const parked = services.some(({ consumers }) => consumers.some((consumer) => (consumer as { parked: readonly unknown[] }).parked.length > 0))
-    const ready = services.every((service) => service.ready)
-    return reply.status(ready ? 200 : 503).send({ status: ready ? (parked ? 'degraded' : 'ok') : 'starting', version, services })
+    const readiness = await readinessOf(directory, version)
+    return reply.status(readiness.status === 'starting' ? 503 : 200).send(readiness)
   })
   fastify.get('/metrics', async (request, reply: FastifyReply) => {
     reply.hijack()

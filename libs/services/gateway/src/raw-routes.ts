@@ -6,16 +6,22 @@ const problems = ['request.parameter.invalid', 'request.rate.limited', 'service.
 const page: RawAnswer = { status: 200, description: 'The page.', type: 'text/html', schema: z.string() }
 const to = (location: string): RawAnswer => ({ status: 302, description: `To ${location}.`, headers: { location } })
 
+const lag = {
+  events: z.number().int().describe('Events that wait'),
+  seconds: z.number().describe('For how long the oldest of them has been waiting'),
+}
 const readiness = z.object({
   status: z.enum(['ok', 'degraded', 'starting']).describe('`degraded`: ready, but a view or reaction has set a stream aside'),
   version: z.string(),
+  missing: z.array(z.string()).describe('Services that are not ready'),
   services: z.array(
     z.object({
       service: z.string(),
       ready: z.boolean(),
       version: z.string(),
+      relay: z.object({ ...lag, lastError: z.string().optional() }).describe('From the store to the bus'),
       consumers: z
-        .array(z.looseObject({ name: z.string() }))
+        .array(z.looseObject({ name: z.string(), lag: z.object(lag) }))
         .describe('Views and reactions: how far behind they are, and the streams that they have set aside'),
       lastError: z.string().optional(),
     }),
@@ -57,7 +63,7 @@ export const rawRoutes: RawRoutes = {
           description: 'Every service is ready.',
           type: 'application/json',
           schema: readiness,
-          example: { status: 'ok', version: '0.1.0', services: [] },
+          example: { status: 'ok', version: '0.1.0', missing: [], services: [] },
         },
         { status: 503, description: 'A service is still starting.', type: 'application/json', schema: readiness },
       ],

@@ -7,8 +7,27 @@ import { Answers } from '@pavan/platform/http/answers.js'
 import { BodyLimit, maxBodyLimit } from '@pavan/platform/http/body-limit.js'
 import { Caller, type CallerIdentity } from '@pavan/platform/http/caller.js'
 import { SignedIn } from '@pavan/platform/http/public.js'
+import { metrics } from '@pavan/platform/telemetry/metrics.js'
 import type { FastifyReply } from 'fastify'
 import type { z } from 'zod'
+
+const seconds = metrics.histogram('pavan_decision_seconds', {
+  description: 'Time to decide, of one question or of a batch, the loading of what the verdict needs included.',
+  unit: 's',
+  labels: ['kind'],
+  buckets: [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
+})
+const decisions = metrics.counter('pavan_decisions_total', {
+  description: 'Verdicts given by the decision API.',
+  unit: '{decision}',
+  labels: ['verdict'],
+})
+const count = (kind: 'single' | 'batch', began: number, verdicts: readonly { readonly allowed: boolean }[]): void => {
+  seconds.record((performance.now() - began) / 1000, { kind })
+  const allowed = verdicts.reduce((sum, verdict) => sum + Number(verdict.allowed), 0)
+  if (allowed > 0) decisions.add(allowed, { verdict: 'allowed' })
+  if (allowed < verdicts.length) decisions.add(verdicts.length - allowed, { verdict: 'denied' })
+}
 
 const asked = {
   subject: 'usr_01j9z3f8k2m4n6p8q0r2s4t6v8',
@@ -33,8 +52,11 @@ export class DecisionsController {
   @Post('decisions')
   @Requires('read', 'decisions')
   @Answers(200, verdict, { summary: 'Decide', description: 'The verdict and the rule that made it.', example: denied })
-  decide(@Caller() { tenant }: CallerIdentity, @Body({ schema: question }) body: z.output<typeof question>) {
-    return this.engine.decide({ ...body, tenant })
+  async decide(@Caller() { tenant }: CallerIdentity, @Body({ schema: question }) body: z.output<typeof question>) {
+    const began = performance.now()
+    const given = await this.engine.decide({ ...body, tenant })
+    count('single', began, [given])
+    return given
   }
 
   @Post('decisions/batch')
@@ -50,7 +72,9 @@ export class DecisionsController {
     @Body({ schema: questions }) body: z.output<typeof questions>,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
+    const began = performance.now()
     const { verdicts: judged, policyVersion } = await this.engine.decideAll(tenant, body.decisions)
+    count('batch', began, judged)
     const compact = judged.map(({ allowed, reason }) => (reason === undefined ? { allowed } : { allowed, reason }))
     // Bytes, because the check of a thousand verdicts that were made here takes longer than making them.
     void reply.type('application/json')

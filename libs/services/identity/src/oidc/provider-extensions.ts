@@ -13,6 +13,7 @@ import type { ClientSecrets } from '../client/client-secrets.js'
 import type { Sessions } from '../session/sessions.js'
 import { artifactKey, familyOf, makeRefreshToken, type ReplayAdapter } from './artifact-adapters.js'
 import { artifacts, fingerprint } from './oidc-tables.js'
+import { countTokenRequest } from './outcome-metrics.js'
 import { protocolMeta } from './request-origin.js'
 import type { TokenFacts } from './token-facts.js'
 import { beginUnit, type Presented } from './token-unit.js'
@@ -109,6 +110,9 @@ const tokenRequest = async (ctx: KoaContextWithOIDC, next: () => Promise<unknown
     ctx.status = 503
     ctx.set('retry-after', '1')
     ctx.body = { error: 'temporarily_unavailable', error_description: 'try again' }
+  } finally {
+    const { params } = ctx.oidc as unknown as { params?: { grant_type?: unknown } }
+    countTokenRequest(params?.grant_type, ctx.status, (ctx.body as { error?: unknown } | undefined)?.error)
   }
 }
 

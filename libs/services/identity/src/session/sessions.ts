@@ -7,6 +7,7 @@ import { Ids } from '@pavan/platform/service/ids.js'
 import { insert, keyOf, patch, remove, removeAll } from '@pavan/platform/views/changes.js'
 import { Rows } from '@pavan/platform/views/rows.js'
 import { artifactKey } from '../oidc/artifact-adapters.js'
+import { countSignIn } from '../oidc/outcome-metrics.js'
 import { UserSessions } from '../oidc/interaction.js'
 import { artifacts } from '../oidc/oidc-tables.js'
 import { session, type EndReason, type SessionCommand, type SessionEvent, type SessionState, type SignInMethod } from './session.decider.js'
@@ -73,6 +74,7 @@ export class Sessions extends UserSessions {
     )
     const row: SessionRow = { tenant, id, phase: 'alive', user, method, startedAt: now, seenAt: now, endsAt, expiresAt: endsAt, personal: meta.origin }
     await this.rows.apply([insert(sessionRows, keyOf(tenant, id), row)])
+    countSignIn(method, 'success')
     return id
   }
 
@@ -88,6 +90,7 @@ export class Sessions extends UserSessions {
   async signIn(id: string, signIn: SignIn): Promise<void> {
     const { tenant, user, method, client, application, meta } = signIn
     orThrow(await this.#aggregate.handle({ tenant, id, subject: user, meta }, { type: 'sign-in', session: id, method, client, application }))
+    countSignIn(method, 'success')
   }
 
   /** The session, while it is alive. */

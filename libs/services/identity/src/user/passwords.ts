@@ -11,10 +11,16 @@ const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
 const running = Math.max(1, availableParallelism())
 const waiting = 64
 
-const seconds = metrics.histogram('pavan_password_hash_duration', {
+const seconds = metrics.histogram('pavan_password_hash_seconds', {
   description: 'Time to hash or check one password, waiting included.',
   unit: 's',
   buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
+})
+
+const queued = metrics.gauge('pavan_password_queue', { description: 'Passwords that wait to be hashed or checked.', unit: '{password}' })
+const refused = metrics.counter('pavan_password_refusals_total', {
+  description: 'Passwords that were not looked at because the queue was full: their requests got 503.',
+  unit: '{password}',
 })
 
 @Injectable()
@@ -24,9 +30,7 @@ export class Passwords {
   #decoy: Promise<string> | undefined
 
   constructor() {
-    metrics.gauge('pavan_password_queue', { description: 'Passwords that wait to be hashed or checked.', unit: '{password}' }, (report) =>
-      report(this.#queue.length),
-    )
+    queued.observe((report) => report(this.#queue.length))
   }
 
   hash(password: string): Promise<string> {
@@ -49,7 +53,10 @@ export class Passwords {
   async #oneOf<T>(work: () => Promise<T>): Promise<T> {
     const began = performance.now()
     if (this.#running >= running) {
-      if (this.#queue.length >= waiting) throw new RefusalError('service.overloaded', { retryAfter: 2 })
+      if (this.#queue.length >= waiting) {
+        refused.add(1)
+        throw new RefusalError('service.overloaded', { retryAfter: 2 })
+      }
       // Whoever finishes hands its place over.
       await new Promise<void>((resolve) => this.#queue.push(resolve))
     } else this.#running++

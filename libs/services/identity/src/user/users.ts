@@ -7,6 +7,7 @@ import { Aggregates, type Aggregate, type Handled } from '@pavan/platform/events
 import { Ids } from '@pavan/platform/service/ids.js'
 import { Lockouts } from '../lockout/lockouts.js'
 import { AccountSource, type Account } from '../oidc/account-source.js'
+import { countSignIn } from '../oidc/outcome-metrics.js'
 import { TenantDirectory } from '../oidc/tenant-directory.js'
 import { judgePassword } from './password-rules.js'
 import { Passwords } from './passwords.js'
@@ -91,6 +92,7 @@ export class Users extends AccountSource {
     const address = meta.origin?.address
     const fail = async (reason: Failure['reason'], refused: 'wrong' | 'locked' | 'blocked'): Promise<AttemptResult> => {
       await this.#fail(tenant, { user: id, method: 'password', reason, client, application }, meta)
+      countSignIn('password', reason)
       return { refused }
     }
     if (settings && (await this.lockouts.locked(tenant, email, address, settings))) return fail('locked', 'locked')

@@ -1,0 +1,33 @@
+/** Whether the services of this process are well, for machines: `/healthz`, `/readyz` and `/metrics`, the same for one service and for the whole. */
+import { prometheus } from '../telemetry/prometheus.js'
+import type { RequestHandler, ServiceDirectory, ServiceStatus } from './service-directory.js'
+
+export interface Readiness {
+  /** `degraded`: ready, but a view or reaction has set a stream aside. */
+  readonly status: 'ok' | 'degraded' | 'starting'
+  readonly version: string
+  /** Services that are not ready. */
+  readonly missing: readonly string[]
+  readonly services: readonly ServiceStatus[]
+}
+
+/** While the process is `starting`, some of its services are not made yet and the door is shut, so it is not ready whatever they say. */
+export const readinessOf = async (directory: ServiceDirectory, version: string, starting = false): Promise<Readiness> => {
+  const services = await Promise.all(directory.list().map((service) => service.status()))
+  const missing = services.filter(({ ready }) => !ready).map(({ service }) => service)
+  const parked = services.some(({ consumers }) => consumers.some(({ parked: streams }) => streams.length > 0))
+  return { status: starting || missing.length > 0 ? 'starting' : parked ? 'degraded' : 'ok', version, missing, services }
+}
+
+/** Stands before the door of a process without a gateway, whose services know none of these paths. */
+export const ownHealth =
+  (directory: ServiceDirectory, version: string, door: RequestHandler, starting = false): RequestHandler =>
+  (request, response) => {
+    const path = request.url?.split('?', 1)[0]
+    const json = (status: number, body: unknown) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+    const failed = () => response.destroy()
+    if (path === '/healthz') json(200, { status: 'ok' })
+    else if (path === '/readyz') readinessOf(directory, version, starting).then((answer) => json(answer.status === 'starting' ? 503 : 200, answer), failed)
+    else if (path === '/metrics') prometheus().then((handle) => handle(request, response), failed)
+    else door(request, response)
+  }
