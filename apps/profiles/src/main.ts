@@ -5,6 +5,7 @@ import { sqliteAdapters } from '@pavan/sqlite'
 
 await runApp({
   services: [profilesService],
-  adapters: (folder, clock, keyIn) => sqliteAdapters({ folder, clock, claimKey: () => keyIn('claim.key') }),
+  adapters: ({ folder, clock, keyIn }) => sqliteAdapters({ folder, clock, claimKey: () => keyIn('claim.key') }),
+  keeps: 'folder',
   version: '0.1.0',
 })

@@ -78,7 +78,8 @@ export class Positions {
   }
 
   #lookAgain(after: number): void {
-    this.#timer ??= setTimeout(async () => {
+    if (this.#timer) return
+    this.#timer = setTimeout(async () => {
       const places = new Map([...this.#waiters].map(({ context, p }) => [`${context}:${p}`, { context, p }]))
       // Rows that are away come back: whoever waits has a time limit of their own.
       await Promise.all([...places.values()].map(({ context, p }) => this.look(context, p).catch(() => undefined)))

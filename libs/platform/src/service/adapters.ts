@@ -2,6 +2,7 @@
 import type { Bus } from '../bus/bus.js'
 import type { EventStore } from '../events/event-store.js'
 import type { SubjectKeyStore } from '../privacy/subject-key-store.js'
+import type { Finding } from './finding.js'
 import type { Rows } from '../views/rows.js'
 
 export interface ServicePorts {
@@ -18,5 +19,7 @@ export interface Adapters {
   portsFor(service: string): Promise<ServicePorts>
   /** Leaves no deleted byte behind, where the files are ours: empties every log and rewrites every file. */
   checkpointAndVacuum?(): Promise<void>
+  /** What is wrong with the surroundings, in words. An error prevents the start. */
+  check?(): Promise<readonly Finding[]>
   close(): Promise<void>
 }

@@ -17,7 +17,15 @@ const key = randomBytes(32)
 
 describe('the configuration', () => {
   it('has defaults for everything', () => {
-    expect(read({})).toEqual({ PORT: 8080, HOST: '127.0.0.1', PAVAN_DATA: './data', PAVAN_KEK_FORMER: [], PAVAN_TRUST_PROXY: 0, LOG_LEVEL: 'info' })
+    expect(read({})).toEqual({
+      PORT: 8080,
+      HOST: '127.0.0.1',
+      PAVAN_DATA: './data',
+      PAVAN_SERVICES: [],
+      PAVAN_KEK_FORMER: [],
+      PAVAN_TRUST_PROXY: 0,
+      LOG_LEVEL: 'info',
+    })
   })
 
   it('takes what is set; an empty variable counts as not set, an unknown one is not looked at', () => {
@@ -61,5 +69,14 @@ describe('the configuration', () => {
     const error = failure({ PORT: 'eighty', LOG_LEVEL: 'loud', PAVAN_TRUST_PROXY: '99', HOST: '0.0.0.0' })
     expect(error.message.split('\n').map((line) => line.split(' ')[0])).toEqual(['PORT', 'PAVAN_TRUST_PROXY', 'LOG_LEVEL'])
     expect(error.remedy).toBe('Correct the environment variables PORT, PAVAN_TRUST_PROXY, LOG_LEVEL and start again.')
+  })
+
+  it('reads where the copies of each service are', () => {
+    expect(read({ PAVAN_SERVICES: 'identity=http://a:1|http://b:2,admin=http://c:3' }).PAVAN_SERVICES).toEqual([
+      { name: 'identity', urls: ['http://a:1', 'http://b:2'] },
+      { name: 'admin', urls: ['http://c:3'] },
+    ])
+    for (const wrong of ['identity', 'identity=', 'identity=a:1', 'identity=http://a|b'])
+      expect(() => read({ PAVAN_SERVICES: wrong })).toThrow('PAVAN_SERVICES is not usable: must be name=url|url,name=url.')
   })
 })

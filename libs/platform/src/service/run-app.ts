@@ -4,19 +4,32 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { SystemClock, type Clock } from '@pavan/kernel'
 import { LocalKeyEncryptionKey } from '../privacy/kek.js'
-import { makeLog } from '../telemetry/log.js'
+import { makeLog, type Log } from '../telemetry/log.js'
 import { startTracing } from '../telemetry/start-tracing.js'
 import type { Adapters } from './adapters.js'
-import { appConfig } from './app-config.js'
+import { appConfig, type AppConfig } from './app-config.js'
 import type { ServiceDefinition } from './define-service.js'
+import type { Environment } from './environment.js'
 import { runServices } from './run-services.js'
 import { readConfig } from './service-config.js'
 import { StartError } from './start-error.js'
 
+/** What an application may open its stores with. */
+export interface Start {
+  readonly env: Environment['env']
+  readonly clock: Clock
+  readonly log: Log
+  /** Data folder of an embedded store. */
+  readonly folder: string
+  /** Makes or reads a key in the folder, once the folder is ours. */
+  readonly keyIn: (name: string) => Uint8Array
+}
+
 export interface App {
   readonly services: readonly ServiceDefinition[]
-  /** Opens the stores; `keyIn` makes or reads a key in the folder, once the folder is ours. */
-  readonly adapters: (folder: string, clock: Clock, keyIn: (name: string) => Uint8Array) => Adapters
+  readonly adapters: (start: Start) => Adapters | Promise<Adapters>
+  /** Where keys and the operator's secret are kept when the environment says nothing: in the data folder, or nowhere. */
+  readonly keeps: 'folder' | 'nothing'
   readonly version: string
 }
 
@@ -33,22 +46,40 @@ const keyFile = (folder: string, name: string): Uint8Array => {
   return new Uint8Array(key)
 }
 
+const kekOf = (config: AppConfig, { keyIn }: Start, keeps: App['keeps']): LocalKeyEncryptionKey => {
+  if (!config.PAVAN_KEK && keeps === 'nothing')
+    throw new StartError('PAVAN_KEK is not set.', 'Set the same key for every service: 32 random bytes in base64, such as `openssl rand -base64 32` prints.')
+  return new LocalKeyEncryptionKey(config.PAVAN_KEK ?? keyIn('kek.key'), config.PAVAN_KEK_FORMER)
+}
+
+const checkSurroundings = async (adapters: Adapters, log: Log): Promise<void> => {
+  const findings = (await adapters.check?.()) ?? []
+  for (const { level, sentence, remedy } of findings) if (level === 'warning') log.warn({ remedy }, sentence)
+  const wrong = findings.find(({ level }) => level === 'error')
+  if (wrong) throw new StartError(wrong.sentence, wrong.remedy)
+}
+
 const start = async (app: App): Promise<void> => {
   const config = readConfig(appConfig, process.env)
   const folder = resolve(config.PAVAN_DATA)
   const log = makeLog({ level: config.LOG_LEVEL, format: config.LOG_FORMAT })
   const stopTracing = await startTracing(process.env, { version: app.version, log })
   const clock = new SystemClock()
-  const adapters = app.adapters(folder, clock, (name) => keyFile(folder, name))
-  const kek = new LocalKeyEncryptionKey(config.PAVAN_KEK ?? keyFile(folder, 'kek.key'), config.PAVAN_KEK_FORMER)
+  const given: Start = { env: process.env, clock, log, folder, keyIn: (name) => keyFile(folder, name) }
+  const adapters = await app.adapters(given)
+  const kek = kekOf(config, given, app.keeps)
+  await checkSurroundings(adapters, log)
+  // A service without a gateway in its process stands behind one: that is one proxy more.
+  const behind = app.services.some(({ name }) => name === 'gateway') ? 0 : 1
   const running = await runServices({
     services: app.services,
+    remote: config.PAVAN_SERVICES,
     adapters,
     clock,
-    env: { PAVAN_OPERATOR_FILE: join(folder, 'operator.json'), ...process.env },
+    env: { ...(app.keeps === 'folder' ? { PAVAN_OPERATOR_FILE: join(folder, 'operator.json') } : {}), ...process.env },
     kek,
     log,
-    trustProxy: config.PAVAN_TRUST_PROXY,
+    trustProxy: config.PAVAN_TRUST_PROXY + behind,
     version: app.version,
     port: config.PORT,
     host: config.HOST,

@@ -7,13 +7,17 @@ import { Problems } from '../http/problems.js'
 import { requestContextOf } from '../http/request-context.js'
 import type { Notice, ServiceDefinition } from './define-service.js'
 import type { Environment } from './environment.js'
+import { ownDescription } from './own-description.js'
 import { ownHealth } from './own-health.js'
+import { RemoteService } from './remote-service.js'
 import { ServiceDirectory, type KnownService, type RequestHandler } from './service-directory.js'
 import { ServiceHost } from './service-host.js'
 import { StartError } from './start-error.js'
 
 export interface RunOptions extends Omit<Environment, 'directory'> {
   readonly services: readonly ServiceDefinition[]
+  /** Services that run elsewhere, for the gateway: name and the addresses of the copies. */
+  readonly remote?: readonly { readonly name: string; readonly urls: readonly string[] }[]
   /** 0 takes a free port. */
   readonly port: number
   readonly host: string
@@ -29,7 +33,7 @@ export interface Running {
 }
 
 class LocalDirectory extends ServiceDirectory {
-  readonly #services: KnownService[] = []
+  #services: readonly KnownService[] = []
   #door: RequestHandler | undefined
 
   constructor(readonly baseUrl: string) {
@@ -41,7 +45,12 @@ class LocalDirectory extends ServiceDirectory {
   }
 
   add(service: KnownService): void {
-    this.#services.push(service)
+    this.#services = [...this.#services, service]
+  }
+
+  /** A service has said what it is. */
+  changed(): void {
+    this.#services = [...this.#services]
   }
 
   guard(door: RequestHandler): void {
@@ -50,7 +59,8 @@ class LocalDirectory extends ServiceDirectory {
 
   /** The gateway's door, or the only service when there is no gateway. */
   door(version: string): RequestHandler {
-    return this.#door ?? ownHealth(this, version, (request, response) => this.#services[0]?.handle(request, response))
+    const only: RequestHandler = (request, response) => this.#services[0]?.handle(request, response)
+    return this.#door ?? ownHealth(this, version, ownDescription(this.#services[0] as KnownService, only))
   }
 }
 
@@ -67,7 +77,7 @@ const listen = (server: Server, port: number, host: string): Promise<number> =>
     server.listen(port, host, () => resolve((server.address() as AddressInfo).port))
   })
 
-export const runServices = async ({ services, port, host, baseUrl, ...rest }: RunOptions): Promise<Running> => {
+export const runServices = async ({ services, remote = [], port, host, baseUrl, ...rest }: RunOptions): Promise<Running> => {
   const starting = new Problems(commonProblems, '/problems')
   const unavailable: RequestHandler = (request, response) => {
     request.resume()
@@ -76,6 +86,7 @@ export const runServices = async ({ services, port, host, baseUrl, ...rest }: Ru
   let handle = unavailable
   const server = createServer((request, response) => handle(request, response))
   const hosts: ServiceHost[] = []
+  const remotes: RemoteService[] = []
   const close = async (): Promise<void> => {
     const closed = new Promise<void>((resolve) => (server.listening ? server.close(() => resolve()) : resolve()))
     server.closeIdleConnections()
@@ -83,6 +94,7 @@ export const runServices = async ({ services, port, host, baseUrl, ...rest }: Ru
     await closed
     clearTimeout(hurry)
     for (const one of hosts.toReversed()) await one.close()
+    for (const one of remotes) await one.close()
     await rest.adapters.close()
   }
   try {
@@ -91,6 +103,11 @@ export const runServices = async ({ services, port, host, baseUrl, ...rest }: Ru
     // While the services start, `/readyz` names those that are missing.
     handle = ownHealth(directory, rest.version, unavailable, true)
     const environment: Environment = { ...rest, directory }
+    for (const one of remote) {
+      const made = new RemoteService({ ...one, log: rest.log, problemsUrl: `${directory.baseUrl}/problems`, onDescribed: () => directory.changed() })
+      remotes.push(made)
+      directory.add(made)
+    }
     for (const service of services) {
       const made = await ServiceHost.create(service, environment)
       hosts.push(made)

@@ -42,6 +42,8 @@ export interface ServiceDescription {
 }
 
 export interface KnownService extends ServiceDescription {
+  /** False while a service elsewhere has not said yet which routes are its own. */
+  readonly known: boolean
   /** Takes over a raw request whose body has not been read. */
   readonly handle: RequestHandler
   status(): Promise<ServiceStatus>
@@ -51,6 +53,7 @@ export interface KnownService extends ServiceDescription {
 export abstract class ServiceDirectory {
   /** Where the system is reached from outside, without a slash at the end. */
   abstract readonly baseUrl: string
+  /** Another list whenever a service comes, or becomes known. */
   abstract list(): readonly KnownService[]
   abstract add(service: KnownService): void
   /** Puts a handler before everything that arrives on the port. */

@@ -42,6 +42,7 @@ export class ServiceHost implements KnownService {
   #ready = false
   #document: Promise<ApiDocument> | undefined
 
+  readonly known = true
   readonly name: string
   readonly title: string
   readonly routes: readonly string[]

@@ -74,6 +74,7 @@ export class FrontDoor {
     }
     const service = this.#routes.find(path)
     if (service) service.handle(request, response)
+    else if (path.startsWith('/api/') && !this.#routes.complete) this.#refuse(request, response, 'service.unavailable', 1)
     else this.parts.own(request, response)
   }
 

@@ -9,7 +9,16 @@ import { problemPages } from './problem-pages.js'
 
 export const ownPages = async (fastify: FastifyInstance, directory: ServiceDirectory, version: string): Promise<void> => {
   let description: Promise<string> | undefined
-  const describe = (): Promise<string> => (description ??= describeSystem(directory, version).then((document) => JSON.stringify(document)))
+  let described: unknown
+  const describe = (): Promise<string> => {
+    const services = directory.list()
+    if (description && described === services) return description
+    described = services
+    description = describeSystem(directory, version).then((document) => JSON.stringify(document))
+    // A service that does not answer now is asked again by the next reader.
+    description.catch(() => (described = undefined))
+    return description
+  }
 
   fastify.get('/', (_request, reply) => reply.redirect('/docs', 302))
   fastify.get('/healthz', () => ({ status: 'ok' }))

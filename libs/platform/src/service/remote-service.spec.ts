@@ -1,0 +1,140 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { makeLog } from '../telemetry/log.js'
+import { until } from '../testing/until.js'
+import { RemoteService } from './remote-service.js'
+
+type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => void
+
+const servers: Server[] = []
+let remote: RemoteService | undefined
+afterEach(async () => {
+  await remote?.close()
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections()
+    server.close()
+  }
+})
+
+const listen = async (handler: (request: IncomingMessage, response: ServerResponse) => void): Promise<{ server: Server; url: string }> => {
+  const server = createServer(handler)
+  servers.push(server)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+}
+/** A copy of a service that describes itself and does what a test says. */
+const copy = (handle: Handler) =>
+  listen((request, response) => {
+    if (request.url === '/service.json') return void response.end(JSON.stringify({ name: 'notes', title: 'Notes', routes: ['/api/v1/notes'], problems: {} }))
+    const parts: Buffer[] = []
+    request.on('data', (part: Buffer) => parts.push(part))
+    request.on('end', () => handle(request, response, Buffer.concat(parts).toString()))
+  })
+const goneUrl = async (): Promise<string> => {
+  const { server, url } = await listen(() => {})
+  await new Promise((resolve) => server.close(resolve))
+  return url
+}
+/** The gateway's side: everything is handed to the remote service. */
+const gateway = async (...urls: string[]): Promise<string> => {
+  const made = new RemoteService({
+    name: 'notes',
+    urls,
+    log: makeLog({ level: 'silent', format: 'json' }),
+    problemsUrl: 'http://localhost/problems',
+    onDescribed: () => {},
+  })
+  remote = made
+  return (await listen((request, response) => made.handle(request, response))).url
+}
+const described = () => until(() => remote?.known === true, 'the description')
+
+test('a request goes on as it came, with its ids and the address it came from; the answer comes back as it is', async () => {
+  let seen: { method?: string; url?: string; headers: IncomingMessage['headers']; body: string } | undefined
+  const { url } = await copy((request, response, body) => {
+    seen = { method: request.method, url: request.url, headers: request.headers, body }
+    response.writeHead(
+      201,
+      [
+        ['set-cookie', 'a=1'],
+        ['set-cookie', 'b=2'],
+        ['x-own', 'yes'],
+      ].flat(),
+    )
+    response.end('{"made":true}')
+  })
+  const base = await gateway(url)
+  const answer = await fetch(`${base}/api/v1/notes?x=%2F`, {
+    method: 'POST',
+    body: '{"title":"ü"}',
+    headers: { 'content-type': 'application/json', 'x-request-id': 'order-4711', 'x-forwarded-for': '192.0.2.7', te: 'trailers' },
+  })
+  expect([answer.status, await answer.text(), answer.headers.get('x-own'), answer.headers.getSetCookie()]).toEqual([
+    201,
+    '{"made":true}',
+    'yes',
+    ['a=1', 'b=2'],
+  ])
+  expect(seen).toMatchObject({ method: 'POST', url: '/api/v1/notes?x=%2F', body: '{"title":"ü"}' })
+  expect(seen?.headers).toMatchObject({ 'x-request-id': 'order-4711', 'x-forwarded-for': '192.0.2.7, 127.0.0.1', traceparent: expect.stringMatching(/^00-/) })
+  expect(seen?.headers.te).toBeUndefined()
+})
+
+test('a copy that is gone is passed over, whatever the method', async () => {
+  let calls = 0
+  const { url } = await copy((_request, response) => {
+    calls++
+    response.end('{}')
+  })
+  const base = await gateway(await goneUrl(), url)
+  for (let n = 0; n < 6; n++) expect((await fetch(`${base}/api/v1/notes`, { method: 'POST', body: '{}' })).status).toBe(200)
+  expect(calls).toBe(6)
+})
+
+test.each([
+  ['GET', {}, 200, 1],
+  ['POST', {}, 503, 0],
+  ['POST', { 'idempotency-key': 'key-1' }, 200, 1],
+])('when a copy dies over a %s with %j, the answer is %i', async (method, headers, status, repeated) => {
+  const dying = await copy((request) => request.socket.destroy())
+  let calls = 0
+  const living = await copy((_request, response) => {
+    calls++
+    response.end('{}')
+  })
+  const base = await gateway(dying.url, living.url)
+  await described()
+  // The order of the copies goes round, and the look for the description took a turn.
+  const answers = [await fetch(`${base}/a`, { method, headers }), await fetch(`${base}/a`, { method, headers })].map((answer) => answer.status)
+  expect(answers.toSorted()).toEqual([200, status])
+  expect(calls).toBe(1 + repeated)
+})
+
+test('without any copy the answer is a problem that says when to come again, and the service is named as missing', async () => {
+  const base = await gateway(await goneUrl(), await goneUrl())
+  const answer = await fetch(`${base}/api/v1/notes`)
+  expect([answer.status, answer.headers.get('retry-after'), answer.headers.get('content-type')]).toEqual([503, '1', 'application/problem+json; charset=utf-8'])
+  expect(await answer.json()).toMatchObject({ code: 'service.unavailable' })
+  expect(await remote?.status()).toMatchObject({ service: 'notes', ready: false, lastError: 'no copy answers' })
+})
+
+test('a body that no operation takes is not sent on', async () => {
+  let calls = 0
+  const { url } = await copy(() => calls++)
+  const base = await gateway(url)
+  const answer = await fetch(`${base}/api/v1/notes`, { method: 'POST', body: 'x'.repeat(1024 * 1024 + 1) })
+  expect([answer.status, (await answer.json()).code, calls]).toEqual([413, 'request.body.too-large', 0])
+})
+
+test('a service that starts after the gateway is known as soon as it is there', async () => {
+  const { server, url } = await listen((_request, response) =>
+    response.end(JSON.stringify({ name: 'notes', title: 'Notes', routes: ['/api/v1/notes'], problems: {} })),
+  )
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  await gateway(url)
+  expect([remote?.known, remote?.routes]).toEqual([false, []])
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  await described()
+  expect([remote?.title, remote?.routes]).toEqual(['Notes', ['/api/v1/notes']])
+})
