@@ -18,6 +18,9 @@ const browser = findBrowser()
 const results = mkdtempSync(join(tmpdir(), 'pavan-test-'))
 const hasSpecs = (folder) => existsSync(join(root, folder)) && readdirSync(join(root, folder), { recursive: true }).some((file) => file.endsWith('.spec.ts'))
 
+// Specs of the adapters that stand on servers, and of the servers.
+const distributed = '/(libs/adapters/(mongo|kafka)|tools/services|examples)/'
+
 // The order is from fast to slow. End-to-end specs each start a system of their own, so they run one after the other: some measure time.
 const tiers = [
   { name: 'units and services', arguments: ['--testPathIgnorePatterns', '/node_modules/', '/e2e/', '--maxWorkers=2'] },
@@ -26,6 +29,7 @@ const tiers = [
     folder: 'e2e',
     arguments: ['--testPathPatterns', '/e2e/', '--testPathIgnorePatterns', '/node_modules/', '/e2e/browser/', '--runInBand'],
   },
+  { name: 'distributed', needsServers: true, arguments: ['--testPathPatterns', distributed, '--runInBand'] },
   { name: 'browser', folder: 'e2e/browser', needsBrowser: true, arguments: ['--testPathPatterns', '/e2e/browser/', '--runInBand'] },
 ]
 
@@ -47,6 +51,8 @@ async function runTier(tier) {
     if (inCi) total.failed += 1
     return
   }
+  const servers = tier.needsServers ? await serversFor(tier) : undefined
+  if (tier.needsServers && !servers) return
   console.log(`\n== ${tier.name}`)
   const report = join(results, `${tier.name.replace(/\W+/g, '-')}.json`)
   const jest = [
@@ -57,7 +63,8 @@ async function runTier(tier) {
     '--json',
     `--outputFile=${report}`,
   ]
-  const code = await spawned(serverNode(), jest)
+  const code = await spawned(serverNode(), jest, servers?.env)
+  await servers?.stop()
   const { passed, failed } = count(report, code)
   total.passed += passed
   total.failed += failed
@@ -72,13 +79,27 @@ function count(report, code) {
   return { passed: numPassedTests, failed: code !== 0 && failed === 0 ? 1 : failed }
 }
 
-function spawned(program, args) {
+/** Kafka and a MongoDB server for the whole tier; undefined when this machine cannot run them, with a note. */
+async function serversFor(tier) {
+  const { available } = await import('./services/available.mjs')
+  const { startServers } = await import('./services/start.mjs')
+  const given = { kafka: process.env.KAFKA_BROKERS, 'mongo-java': process.env.MONGODB_URL }
+  const wanted = Object.entries(available()).filter(([name]) => name in given && !given[name])
+  const missing = wanted.filter(([, { possible }]) => !possible)
+  if (missing.length === 0) return startServers()
+  const words = missing.map(([, { problem, remedy }]) => `${problem}: ${remedy}`).join('. ')
+  notes.push(inCi ? `The ${tier.name} specs cannot run here, which counts as a failure in CI: ${words}.` : `The ${tier.name} specs were left out: ${words}.`)
+  if (inCi) total.failed += 1
+  return undefined
+}
+
+function spawned(program, args, more) {
   return new Promise((resolve) => {
     // --json prints its report to stdout as well: only stderr is for people.
     const child = spawn(program, args, {
       cwd: root,
       stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, ...(browser && { PAVAN_CHROMIUM: browser }) },
+      env: { ...process.env, ...more, ...(browser && { PAVAN_CHROMIUM: browser }) },
     })
     for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => child.kill(signal))
     child.once('error', (error) => stop(`The tests could not be started: ${error.message}.`, 'Run: npm ci'))
