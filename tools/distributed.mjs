@@ -51,7 +51,9 @@ const notices = [
   `MongoDB        ${servers.env.MONGODB_URL}`,
   `Kafka          ${servers.env.KAFKA_BROKERS}`,
 ]
-console.log(`\nPavan is ready at ${system.base}: a gateway and ${values.copies} copies of each service.\n\n${notices.map((line) => `  ${line}`).join('\n')}\n\nCtrl-C stops everything.`)
+console.log(
+  `\nPavan is ready at ${system.base}: a gateway and ${values.copies} copies of each service.\n\n${notices.map((line) => `  ${line}`).join('\n')}\n\nCtrl-C stops everything.`,
+)
 for (const { service, copy, running } of system.processes) {
   const watch = setInterval(() => {
     if (running.alive() || ending) return

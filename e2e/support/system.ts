@@ -1,112 +1,33 @@
-/** The whole system as a user starts it: the built all-in-one in a process of its own, on a free port and a folder of its own. */
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-
-export const root = join(import.meta.dirname, '../..')
-
+/** A running system, whatever it is made of. Specs know only this; which topology it is says PAVAN_TOPOLOGY, to the runner of the specs. */
 export interface Operator {
   readonly issuer: string
   readonly clientId: string
   readonly clientSecret: string
 }
 
-export interface StartOptions {
-  /** Data folder; a new temporary one by default. */
-  readonly folder?: string
-  readonly port?: number
-  readonly env?: Readonly<Record<string, string>>
-  /** Command that runs before node, such as `strace …`. */
-  readonly wrap?: readonly string[]
+/** Bytes that the system keeps somewhere. */
+export interface Stored {
+  readonly place: string
+  readonly bytes: Buffer
 }
 
-export class System implements AsyncDisposable {
-  private constructor(
-    readonly folder: string,
-    readonly base: string,
-    private readonly child: ChildProcess,
-    private readonly lines: string[],
-    private readonly ownsFolder: boolean,
-  ) {}
-
-  static async start(options: StartOptions = {}): Promise<System> {
-    const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'pavan-e2e-'))
-    const [program = process.execPath, ...args] = [...(options.wrap ?? []), process.execPath, join(root, 'apps/all-in-one/dist/main.js')]
-    const child = spawn(program, args, {
-      cwd: root,
-      env: {
-        ...withoutTestVariables(process.env),
-        PAVAN_DATA: folder,
-        PORT: String(options.port ?? 0),
-        LOG_LEVEL: 'info',
-        PAVAN_RATE_LIMITS: 'off',
-        ...options.env,
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    const lines: string[] = []
-    const base = await new Promise<string>((resolve, reject) => {
-      let pending = ''
-      const look = (chunk: Buffer): void => {
-        pending += chunk.toString()
-        const parts = pending.split('\n')
-        pending = parts.pop() ?? ''
-        lines.push(...parts)
-        const ready = /Pavan is ready at (http:\/\/\S+)/.exec(parts.join('\n'))
-        if (ready?.[1]) resolve(ready[1])
-      }
-      child.stdout?.on('data', look)
-      child.stderr?.on('data', look)
-      child.once('exit', (code, signal) => reject(new StartFailed(code ?? signal ?? 'nothing', lines.join('\n'))))
-    })
-    return new System(folder, base, child, lines, options.folder === undefined)
+export abstract class System implements AsyncDisposable {
+  /** With `env`, which may be empty, a system of its own that has these variables; without, any that runs. */
+  static async start({ env }: { readonly env?: Readonly<Record<string, string>> } = {}): Promise<System> {
+    if (process.env.PAVAN_TOPOLOGY !== 'distributed') return (await import('./embedded-system.js')).EmbeddedSystem.start({ env })
+    return (await import('./distributed-system.js')).DistributedSystem.start({ env })
   }
 
+  /** Where it is reached, without a slash at the end. */
+  abstract readonly base: string
   /** Everything printed so far: log and notices. */
-  get output(): string {
-    return this.lines.join('\n')
-  }
-
-  get pid(): number {
-    return this.child.pid as number
-  }
-
-  get operator(): Operator {
-    return JSON.parse(readFileSync(join(this.folder, 'operator.json'), 'utf8')) as Operator
-  }
-
-  async stop(): Promise<void> {
-    await this.#end('SIGTERM')
-  }
-
-  async kill(): Promise<void> {
-    await this.#end('SIGKILL')
-  }
-
-  async #end(signal: NodeJS.Signals): Promise<void> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return
-    const exited = once(this.child, 'exit')
-    this.child.kill(signal)
-    await exited
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop()
-    if (this.ownsFolder && existsSync(this.folder)) rmSync(this.folder, { recursive: true, force: true })
-  }
+  abstract readonly output: string
+  /** The machine client that administers the first tenant. */
+  abstract readonly operator: Operator
+  /** Everything that it keeps: files, documents, records. */
+  abstract stored(): AsyncIterable<Stored>
+  /** Stops it and starts it again on what it keeps. For systems of a spec's own. */
+  abstract restart(): Promise<void>
+  abstract stop(): Promise<void>
+  abstract [Symbol.asyncDispose](): Promise<void>
 }
-
-export class StartFailed extends Error {
-  constructor(
-    readonly code: number | string,
-    readonly output: string,
-  ) {
-    super(`the system ended with ${code} before it was ready:\n${output.slice(-4000)}`)
-  }
-}
-
-/** Jest and npm leave variables behind that a started program should not see. */
-const withoutTestVariables = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
-  Object.fromEntries(Object.entries(env).filter(([name]) => !/^(JEST_|npm_|NODE_OPTIONS|NODE_ENV|PAVAN_)/.test(name)))

@@ -65,16 +65,20 @@ export async function launch({ folder, servers, copies = 2, port, env = {}, say 
   const find = (service, copy = 1) => processes.find((one) => one.service === service && one.copy === copy)
   const output = () => processes.map((one) => (existsSync(logOf(one)) ? readFileSync(logOf(one), 'utf8') : '')).join('\n')
 
-  try {
-    say('Making the topics.')
-    await runToEnd(serverNode(), [...flags, program('cli'), 'kafka', 'migrate'], { env: common })
-    // The copies come one after the other, as in a rolling start: a set-up link is valid until another copy makes a newer one.
+  // The copies come one after the other, as in a rolling start: a set-up link is valid until another copy makes a newer one.
+  const startAll = async () => {
     for (let copy = 1; copy <= copies; copy += 1) {
       const wave = processes.filter((one) => one.copy === copy)
       say(copy === 1 ? 'Starting the services.' : `Starting copy ${copy} of each.`)
       for (const one of wave) start(one)
       await ready(wave, 120)
     }
+  }
+
+  try {
+    say('Making the topics.')
+    await runToEnd(serverNode(), [...flags, program('cli'), 'kafka', 'migrate'], { env: common })
+    await startAll()
   } catch (error) {
     await stop()
     throw error
@@ -98,6 +102,8 @@ export async function launch({ folder, servers, copies = 2, port, env = {}, say 
       start(one)
       await ready([one], 60)
     },
+    /** Starts everything again after a stop. */
+    startAll,
     ready: (seconds = 60) => ready(processes, seconds),
     stop,
     async kill() {

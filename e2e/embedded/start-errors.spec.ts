@@ -5,7 +5,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, syml
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { root, StartFailed, System, type StartOptions } from './support/system.js'
+import { root, StartFailed, EmbeddedSystem, type StartOptions } from '../support/embedded-system.js'
 
 const place = mkdtempSync(join(tmpdir(), 'pavan-start-'))
 afterAll(() => rmSync(place, { recursive: true, force: true }))
@@ -14,7 +14,7 @@ const folder = (name: string): string => join(place, name)
 /** A data folder that a system has written and left. */
 const used = folder('used')
 beforeAll(async () => {
-  await using system = await System.start({ folder: used })
+  await using system = await EmbeddedSystem.start({ folder: used })
   await system.stop()
 }, 30_000)
 const copyOfUsed = (name: string): string => {
@@ -24,7 +24,7 @@ const copyOfUsed = (name: string): string => {
 
 /** The lines that the program leaves on the terminal; fails when it starts, or ends otherwise than with 1. */
 const refusal = async (options: StartOptions): Promise<string[]> => {
-  const error = await System.start(options).then(
+  const error = await EmbeddedSystem.start(options).then(
     async (system) => {
       await system.stop()
       throw new Error('the system started')
@@ -48,7 +48,7 @@ test('port taken', async () => {
 })
 
 test('data folder in use by another process, which goes on undisturbed', async () => {
-  await using system = await System.start({ folder: copyOfUsed('busy') })
+  await using system = await EmbeddedSystem.start({ folder: copyOfUsed('busy') })
   expect(await refusal({ folder: system.folder })).toEqual([
     `The data folder ${system.folder} is in use by another process.`,
     'Stop the other Pavan that runs on it, or name another folder in PAVAN_DATA.',

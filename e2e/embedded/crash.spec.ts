@@ -3,10 +3,10 @@ import { rmSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomInt } from 'node:crypto'
-import { call } from './support/http.js'
-import { eventually } from './support/parallel.js'
-import { System } from './support/system.js'
-import { machineToken } from './support/tokens.js'
+import { call } from '../support/http.js'
+import { eventually } from '../support/parallel.js'
+import { EmbeddedSystem } from '../support/embedded-system.js'
+import { machineToken } from '../support/tokens.js'
 
 const rounds = process.env.PAVAN_LONG === '1' ? 20 : 3
 
@@ -14,7 +14,7 @@ test(`kill -9 under load, ${rounds} rounds: nothing acknowledged is lost or doub
   const folder = mkdtempSync(join(tmpdir(), 'pavan-crash-'))
   const acknowledged = new Set<string>()
   let sent = 0
-  let system = await System.start({ folder })
+  let system = await EmbeddedSystem.start({ folder })
   const port = Number(new URL(system.base).port)
   try {
     for (let round = 0; round < rounds; round++) {
@@ -34,7 +34,7 @@ test(`kill -9 under load, ${rounds} rounds: nothing acknowledged is lost or doub
       await system.kill()
       dead = true
       await Promise.all(writers)
-      system = await System.start({ folder, port })
+      system = await EmbeddedSystem.start({ folder, port })
       const names = await listed(system)
       expect(new Set(names).size).toBe(names.length)
       expect([...acknowledged].filter((name) => !names.includes(name))).toEqual([])
@@ -56,7 +56,7 @@ test(`kill -9 under load, ${rounds} rounds: nothing acknowledged is lost or doub
   }
 }, 240_000)
 
-const listed = async (system: System): Promise<string[]> => {
+const listed = async (system: EmbeddedSystem): Promise<string[]> => {
   const token = await eventually(() => machineToken({ ...system.operator, issuer: `${system.base}/t/main` }).catch(() => undefined))
   const names: string[] = []
   let cursor = ''

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { root, System } from './support/system.js'
+import { root, EmbeddedSystem } from '../support/embedded-system.js'
 
 interface Step {
   readonly code: string
@@ -40,7 +40,7 @@ test.each(['README.md', 'docs/guide/add-an-application.md', 'docs/guide/guard-an
   async (page) => {
     const steps = stepsOf(page)
     expect(steps.length).toBeGreaterThan(0)
-    await using system = await System.start()
+    await using system = await EmbeddedSystem.start()
     const script = ['set -eu', ...steps.flatMap(({ code }) => [code, `echo '${mark}'`])].join('\n')
     const { stdout, stderr, status } = spawnSync('bash', ['-c', script], {
       cwd: root,
