@@ -7,6 +7,9 @@ import { machineToken, operatorToken } from './tokens.js'
 
 export const callback = 'http://127.0.0.1:9/callback'
 
+/** Access tokens live for ten minutes; one is used for half of that. */
+const tokenMs = 300_000
+
 export interface Tenant {
   readonly id: string
   readonly slug: string
@@ -18,6 +21,8 @@ export interface Tenant {
     json?: unknown,
     headers?: Record<string, string>,
   ) => Promise<{ json: T; position: string; status: number }>
+  /** An access token of the tenant's administrator that is valid for some minutes more. */
+  readonly token: () => Promise<string>
   readonly application: string
   readonly client: string
   readonly config: oidc.Configuration
@@ -32,14 +37,19 @@ export const makeTenant = async (system: System, slug: string): Promise<Tenant> 
     const answer = await call(secrets, { token: operator, json: {} })
     return answer.status === 201 ? (answer.json as { secret: string }) : undefined
   })
-  const token = await eventually(() => machineToken({ issuer, clientId: 'management', clientSecret: secret }).catch(() => undefined))
+  const fetchToken = () => machineToken({ issuer, clientId: 'management', clientSecret: secret })
+  let kept = { token: await eventually(() => fetchToken().catch(() => undefined)), until: Date.now() + tokenMs }
+  const token = async (): Promise<string> => {
+    if (kept.until < Date.now()) kept = { token: await eventually(() => fetchToken().catch(() => undefined), 60_000), until: Date.now() + tokenMs }
+    return kept.token
+  }
   const api: Tenant['api'] = async (method, path, json, headers) => {
-    const answer = await call(`${system.base}${path}`, { method, token, json, headers })
+    const answer = await call(`${system.base}${path}`, { method, token: await token(), json, headers })
     if (answer.status >= 400) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`)
     return { json: answer.text ? answer.json : undefined, position: answer.headers.get('pavan-position') ?? '', status: answer.status }
   }
   // The role of the management client comes by an event.
-  await eventually(async () => (await call(`${system.base}/api/v1/admin/tenant`, { token })).status === 200)
+  await eventually(async () => (await call(`${system.base}/api/v1/admin/tenant`, { token: await token() })).status === 200)
   const application = (await api('POST', '/api/v1/admin/applications', { name: 'Shop' })).json.id
   const settings = {
     name: 'Shop',
@@ -50,7 +60,7 @@ export const makeTenant = async (system: System, slug: string): Promise<Tenant> 
   }
   const client = (await api('POST', '/api/v1/admin/clients', { application, settings })).json.id
   const config = await oidc.discovery(new URL(issuer), client, undefined, oidc.None(), { execute: [oidc.allowInsecureRequests] })
-  return { id, slug, issuer, api, application, client, config }
+  return { id, slug, issuer, api, token, application, client, config }
 }
 
 export const mailTo = async (
