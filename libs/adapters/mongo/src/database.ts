@@ -1,0 +1,60 @@
+/** One connection of the process, kept by mongoose, and the databases of the services on it. */
+import { randomBytes } from 'node:crypto'
+import { StartError } from '@pavan/platform/service/start-error.js'
+import mongoose, { type Connection, type mongo } from 'mongoose'
+import { jitter } from './retry.js'
+
+export type Collection<T extends mongo.Document = mongo.Document> = mongo.Collection<T>
+export type Db = mongo.Db
+
+/** Acknowledged by a majority, on disk. */
+export const durable: mongo.WriteConcernSettings = { w: 'majority', j: true }
+/** Acknowledged by a majority: power loss at all of them at once may take the last moments. */
+export const acknowledged: mongo.WriteConcernSettings = { w: 'majority', j: false }
+
+const waits = { serverSelectionTimeoutMS: 2_000, connectTimeoutMS: 2_000, socketTimeoutMS: 15_000, waitQueueTimeoutMS: 5_000 }
+
+/**
+ * Reads see what a majority has, so that nothing seen is rolled back by a fail-over. The driver does not repeat writes: not every server
+ * keeps the promise that it needs for that, and each write here is found again by an id of its own.
+ */
+export const connect = async (url: string): Promise<Connection> => {
+  try {
+    const given = new URL(url).searchParams
+    return await mongoose
+      .createConnection(url, {
+        autoIndex: false,
+        autoCreate: false,
+        bufferCommands: false,
+        readConcernLevel: 'majority',
+        maxPoolSize: 64,
+        ...(given.has('retryWrites') ? {} : { retryWrites: false }),
+        ...Object.fromEntries(Object.entries(waits).filter(([name]) => !given.has(name))),
+      })
+      .asPromise()
+  } catch (error) {
+    throw new StartError('The MongoDB server of MONGODB_URL cannot be reached.', 'Start it, or correct MONGODB_URL.', { cause: error })
+  }
+}
+
+/** Id of one attempt to write: who finds it in a document knows whose write it was. */
+export const nonce = (): string => randomBytes(12).toString('base64url')
+
+/** NamespaceExists, and what a server says when two copies make the same collection at once. */
+const alreadyThere = new Set([48, 26, 11000])
+
+/** Makes a collection with its indexes; several copies may do it at the same time. */
+export const prepare = async (db: Db, name: string, indexes: readonly mongo.IndexDescription[] = []): Promise<void> => {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await db.createCollection(name).catch((error: { code?: number }) => {
+        if (!alreadyThere.has(error.code ?? 0)) throw error
+      })
+      if (indexes.length > 0) await db.collection(name).createIndexes([...indexes])
+      return
+    } catch (error) {
+      if (attempt === 5) throw error
+      await jitter(attempt)
+    }
+  }
+}

@@ -1,0 +1,297 @@
+/** Rows of one service in its database: one collection for each table. */
+import type { Clock } from '@pavan/kernel'
+import { Rows, type ApplyResult, type Checkpoint, type FindQuery, type Page, type RowChange, type TableDefinition } from '@pavan/platform/views/rows.js'
+import { acknowledged, durable, nonce, prepare, type Db } from './database.js'
+import { KeyedMutex } from './keyed-mutex.js'
+import { end, idOf, separator } from './ordered-text.js'
+import { crossing, isDuplicate, isTransient, jitter, persist } from './retry.js'
+import { RowCommits, chunks } from './row-commits.js'
+import { entryImage, keysOf, Overlay, planned, play, removalsOf, type Entry, type Planned } from './row-plan.js'
+import { encodeCursor, rangeOf } from './row-query.js'
+import {
+  checkpoints,
+  expiring,
+  imageOf,
+  liveJson,
+  mongoIndexes,
+  shapeOf,
+  writersOf,
+  type Durability,
+  type Image,
+  type JsonRow,
+  type RowDoc,
+  type RowShape,
+} from './row-shape.js'
+
+export interface MongoRowsOptions {
+  readonly db: Db
+  readonly clock: Clock
+}
+
+const sweepEveryMillis = 60_000
+const recoverEveryMillis = 5_000
+/** How long the mark of a removed row stays. */
+const markMs = 600_000
+/** How long changes are tried again that others are always faster than, or that the database does not answer. */
+const patienceMs = 15_000
+
+export class MongoRows extends Rows {
+  readonly #db: Db
+  readonly #clock: Clock
+  readonly #commits: RowCommits
+  readonly #local = new KeyedMutex()
+  readonly #opened = new Map<string, RowShape>()
+  readonly #timers: readonly NodeJS.Timeout[]
+
+  private constructor({ db, clock }: MongoRowsOptions) {
+    super()
+    this.#db = db
+    this.#clock = clock
+    this.#commits = new RowCommits(db)
+    this.#timers = [
+      setInterval(() => void this.sweep().catch(() => undefined), sweepEveryMillis).unref(),
+      setInterval(() => void this.#commits.recover(false, Date.now()).catch(() => undefined), recoverEveryMillis).unref(),
+    ]
+  }
+
+  static async open(options: MongoRowsOptions): Promise<MongoRows> {
+    const rows = new MongoRows(options)
+    await rows.#commits.prepare()
+    await rows.open([checkpoints])
+    await persist(() => rows.#commits.recover(true, Date.now()))
+    return rows
+  }
+
+  open(tables: readonly TableDefinition<any>[]): Promise<void> {
+    return crossing(async () => {
+      await Promise.all(
+        tables.map(async (table) => {
+          const shape = shapeOf(table)
+          await persist(() => prepare(this.#db, shape.collection, mongoIndexes(shape)))
+          await this.#reshape(shape)
+          this.#opened.set(shape.collection, shape)
+        }),
+      )
+    })
+  }
+
+  get<R extends object>(table: TableDefinition<R>, key: string): Promise<R | undefined> {
+    return crossing(async () => {
+      const { collection } = shapeOf(table)
+      const found = await persist(() => this.#commits.rows(collection).findOne({ _id: idOf(key) }))
+      const doc = found?.l === undefined ? found : await this.#commits.read(collection, found)
+      const json = liveJson(doc, this.#clock.now())
+      return json === undefined ? undefined : (JSON.parse(json) as R)
+    })
+  }
+
+  find<R extends object>(table: TableDefinition<R>, query: FindQuery<R>): Promise<Page<R>> {
+    return crossing(async () => {
+      const shape = shapeOf(table)
+      const range = rangeOf(table, query)
+      const { at, from, to } = range
+      const now = this.#clock.now()
+      if (from >= to) return { items: [] }
+      const filter = { [at]: { $gte: from, $lt: to }, ...(shape.expires === undefined ? {} : { e: { $gt: now } }) }
+      const found = await persist(() =>
+        this.#commits
+          .rows(shape.collection)
+          .find(filter)
+          .sort({ [at]: query.order === 'desc' ? -1 : 1 })
+          .limit(query.limit + 1)
+          .toArray(),
+      )
+      const page = found.slice(0, query.limit)
+      const items: R[] = []
+      for (const one of page) {
+        const doc = one.l === undefined ? one : await this.#commits.read(shape.collection, one)
+        const json = liveJson(doc, now)
+        const text = doc?.[at]
+        if (json !== undefined && text !== undefined && text >= from && text < to) items.push(JSON.parse(json) as R)
+      }
+      return found.length > query.limit ? { items, next: encodeCursor((page.at(-1) as RowDoc)[at] as string, range) } : { items }
+    })
+  }
+
+  async apply(changes: readonly RowChange<any>[], upTo?: Checkpoint): Promise<ApplyResult> {
+    if (changes.length > 10_000) throw new RangeError(`one apply makes up to 10,000 changes, not ${changes.length}`)
+    const durability = upTo?.durability ?? changes[0]?.table.durability
+    if (durability === undefined) return { applied: true, counts: [] }
+    const plan = changes.map((change) => planned(change, durability))
+    const keys = keysOf(plan)
+    if (upTo) keys.push({ shape: shapeOf(checkpoints), key: checkpointKey(upTo, durability) })
+    return crossing(() => this.#local.run([...new Set(keys.map(({ shape, key }) => shape.collection + separator + key))], () => this.#apply(plan, keys, durability, upTo)))
+  }
+
+  async #apply(plan: readonly Planned[], keys: readonly { shape: RowShape; key: string }[], durability: Durability, upTo?: Checkpoint): Promise<ApplyResult> {
+    if (plan.length === 1 && !upTo && (await this.#alone(plan[0] as Planned, durability))) return { applied: true, counts: [1] }
+    const givingUp = performance.now() + patienceMs
+    for (let attempt = 1; ; attempt++) {
+      const now = this.#clock.now()
+      const overlay = await this.#load(plan, keys, now)
+      if (upTo) {
+        const stored = this.#moveCheckpoint(overlay, upTo, durability)
+        if (stored !== undefined) return { applied: false, because: 'checkpoint', stored }
+      }
+      const outcome = play(overlay, plan)
+      if ('failed' in outcome) return { applied: false, because: 'condition', failed: outcome.failed }
+      const writes = overlay.writes()
+      try {
+        if (writes.length === 0 || (await (writes.length === 1 ? this.#write(writes[0] as Entry, durability, now) : this.#commits.commit(writes, durability, now))))
+          return { applied: true, counts: outcome.counts }
+      } catch (error) {
+        if (!isTransient(error) || performance.now() > givingUp) throw error
+      }
+      await jitter(attempt)
+    }
+  }
+
+  /** A change that needs no look before: one write, judged by the unique key. False: it takes the long way. */
+  async #alone(change: Planned, durability: Durability): Promise<boolean> {
+    if (change.op !== 'put' && change.op !== 'insert') return false
+    const rows = this.#commits.rows(change.shape.collection)
+    const _id = idOf(change.key)
+    const v = nonce()
+    const image = imageOf(change.shape, change.key, JSON.parse(change.row) as JsonRow, change.row)
+    const options = { writeConcern: durability === 'full' ? durable : acknowledged }
+    return persist(async (attempt) => {
+      try {
+        if (change.op === 'insert') await rows.insertOne({ _id, ...image, v }, options)
+        else await rows.updateOne({ _id, l: { $exists: false } }, { $set: { ...image, v }, $unset: { ...expiring(image), w: '' } }, { ...options, upsert: true })
+        return true
+      } catch (error) {
+        if (!isDuplicate(error)) throw error
+        if (attempt === 0 || change.op === 'put') return false
+        return isMine(await rows.findOne({ _id }), v)
+      }
+    })
+  }
+
+  /** One document, conditional on what was read; false when it is not so any more. */
+  async #write(entry: Entry, durability: Durability, now: number): Promise<boolean> {
+    const rows = this.#commits.rows(entry.shape.collection)
+    const { id: _id, doc } = entry
+    const v = nonce()
+    const image = entryImage(entry)
+    const options = { writeConcern: durability === 'full' ? durable : acknowledged }
+    return persist(async (attempt) => {
+      // An earlier attempt may have got through although its answer did not.
+      if (attempt > 0) {
+        const stored = await rows.findOne({ _id })
+        if (isMine(stored, v)) return true
+        if (stored?.v !== doc?.v || stored?.l !== undefined) return false
+      }
+      if (!doc) {
+        try {
+          await rows.insertOne({ _id, ...(image as Image), v }, options)
+          return true
+        } catch (error) {
+          if (!isDuplicate(error)) throw error
+          return isMine(await rows.findOne({ _id }), v)
+        }
+      }
+      const change = image
+        ? { $set: { ...image, v, w: writersOf(doc) }, $unset: expiring(image) }
+        : { $set: { d: true as const, e: now + markMs, v, w: writersOf(doc) }, $unset: { r: '', ...Object.fromEntries(indexFields(entry.shape).map((at) => [at, ''])) } }
+      const { matchedCount } = await rows.updateOne({ _id, v: doc.v, l: { $exists: false } }, change as never, options)
+      return matchedCount === 1 || isMine(await rows.findOne({ _id }), v)
+    })
+  }
+
+  /** The documents that a plan touches, held by nobody. */
+  async #load(plan: readonly Planned[], keys: readonly { shape: RowShape; key: string }[], now: number): Promise<Overlay> {
+    const overlay = new Overlay(now)
+    const wanted = new Map<RowShape, Map<string, string>>()
+    for (const { shape, key } of keys) wanted.set(shape, (wanted.get(shape) ?? new Map<string, string>()).set(idOf(key), key))
+    await Promise.all(
+      [...wanted].map(async ([shape, ids]) => {
+        const found = new Map<string, RowDoc>()
+        for (const some of chunks([...ids.keys()])) {
+          const filter = some.length === 1 ? { _id: some[0] as string } : { _id: { $in: some } }
+          for (const doc of await this.#free(shape, () => this.#commits.rows(shape.collection).find(filter).toArray())) found.set(doc._id, doc)
+        }
+        for (const [id, key] of ids) overlay.add(shape, key, found.get(id))
+      }),
+    )
+    for (const { shape, at, prefix } of removalsOf(plan)) {
+      const filter = { [at]: { $gte: prefix, $lt: prefix + end } }
+      for (const doc of await this.#free(shape, () => this.#commits.rows(shape.collection).find(filter).toArray())) overlay.add(shape, doc._id, doc)
+    }
+    return overlay
+  }
+
+  async #free(shape: RowShape, read: () => Promise<RowDoc[]>): Promise<RowDoc[]> {
+    const found: RowDoc[] = []
+    for (const doc of await persist(read)) {
+      const free = doc.l === undefined ? doc : await this.#commits.free(shape.collection, doc)
+      if (free) found.push(free)
+    }
+    return found
+  }
+
+  /** Lets the checkpoint change with the rows, or answers where it stands instead. */
+  #moveCheckpoint(overlay: Overlay, upTo: Checkpoint, durability: Durability): number | undefined {
+    const entry = overlay.of(shapeOf(checkpoints), checkpointKey(upTo, durability))
+    const stored = entry.json === undefined ? 0 : (JSON.parse(entry.json) as { seq: number }).seq
+    if (stored !== upTo.from) return stored
+    entry.json = JSON.stringify({ seq: upTo.to })
+    entry.changed = true
+    return undefined
+  }
+
+  async checkpoint(consumer: string, context: string, p: number, durability: Durability): Promise<number> {
+    return (await this.get(checkpoints, checkpointKey({ consumer, context, p }, durability)))?.seq ?? 0
+  }
+
+  drop(table: TableDefinition<any>): Promise<void> {
+    return crossing(async () => {
+      const { collection } = shapeOf(table)
+      this.#opened.delete(collection)
+      await persist(() => this.#db.collection<{ _id: string }>('meta').deleteOne({ _id: `shape:${collection}` }))
+      await persist(() => this.#db.collection(collection).drop()).catch((error: { code?: number; message?: string }) => {
+        if (error.code !== 26 && !/ns not found/.test(error.message ?? '')) throw error
+      })
+    })
+  }
+
+  /** Writes the index texts of every row anew when the table declares other indexes than before. */
+  async #reshape(shape: RowShape): Promise<void> {
+    const meta = this.#db.collection<{ _id: string; shape: string }>('meta')
+    const _id = `shape:${shape.collection}`
+    const text = JSON.stringify([[...shape.indexes].map(([name, { fields }]) => [name, fields]), shape.expires ?? null])
+    const known = await persist(() => meta.findOne({ _id }))
+    if (known?.shape === text) return
+    if (known) {
+      const rows = this.#commits.rows(shape.collection)
+      for await (const doc of rows.find({ d: { $exists: false } })) {
+        if (doc.r === undefined) continue
+        const row = JSON.parse(doc.r) as JsonRow
+        const image = imageOf(shape, doc._id, row, doc.r)
+        await persist(() => rows.updateOne({ _id: doc._id, v: doc.v, l: { $exists: false } }, { $set: { ...image }, $unset: expiring(image) }))
+      }
+    }
+    await persist(() => meta.updateOne({ _id }, { $set: { shape: text } }, { upsert: true }))
+  }
+
+  /** Removes rows that have expired; answers how many. Readers do not see them anyway. */
+  async sweep(): Promise<number> {
+    let removed = 0
+    for (const { collection } of this.#opened.values()) {
+      const { deletedCount } = await this.#commits.rows(collection).deleteMany({ e: { $lte: this.#clock.now() }, l: { $exists: false } })
+      removed += deletedCount
+    }
+    return removed
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer)
+    await this.#commits.close()
+  }
+}
+
+const isMine = (doc: RowDoc | null, v: string): boolean => doc !== null && (doc.v === v || doc.w?.includes(v) === true)
+
+const indexFields = (shape: RowShape): string[] => [...shape.indexes.values()].map(({ at }) => at)
+
+const checkpointKey = ({ consumer, context, p }: Pick<Checkpoint, 'consumer' | 'context' | 'p'>, durability: Durability): string =>
+  JSON.stringify([consumer, context, p, durability])

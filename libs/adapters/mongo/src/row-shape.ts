@@ -1,0 +1,105 @@
+/** How a table of rows lies in MongoDB: the row as JSON text, one ordered text for each declared index, and what the protocol of changes needs. */
+import type { Checkpoint, TableDefinition } from '@pavan/platform/views/rows.js'
+import { defineTable } from '@pavan/platform/views/rows.js'
+import type { mongo } from 'mongoose'
+import { orderedText, separator, valueText } from './ordered-text.js'
+
+export type JsonRow = Record<string, unknown>
+export type Durability = Checkpoint['durability']
+
+export interface RowShape {
+  readonly collection: string
+  readonly durability: Durability
+  /** Index name → its field in the document (`x0`, `x1`, …) and the fields of the row. */
+  readonly indexes: ReadonlyMap<string, { readonly at: `x${number}`; readonly fields: readonly string[] }>
+  readonly expires: string | undefined
+}
+
+/** What a document says of its row. */
+export interface Image {
+  /** The row as JSON: names and values of rows are data, whatever characters they have. */
+  readonly r: string
+  /** Milliseconds since 1970 after which the row, or the mark of a removed one, does not count. Only in tables whose rows expire, and in marks. */
+  readonly e?: number
+  readonly [index: `x${number}`]: string
+}
+
+/** A document of a table. Fields beside the image say who wrote it last and who is about to change it. */
+export interface RowDoc extends Partial<Image> {
+  readonly _id: string
+  /** Id of the last write. Every write is conditional on the one before it. */
+  readonly v: string
+  /** Ids of earlier writes, newest first: a writer whose answer was lost finds its own. */
+  readonly w?: readonly string[]
+  /** The change of several documents that holds this one. */
+  readonly l?: string
+  /** What it will say if that change is committed. */
+  readonly n?: Image
+  /** It begins to exist with that change. */
+  readonly b?: true
+  /** It ends with that change. */
+  readonly g?: true
+  /** Removed: only a mark, so that a late repetition of a write finds what became of it. */
+  readonly d?: true
+}
+
+/** Stands for "does not expire". */
+export const never = Number.MAX_SAFE_INTEGER
+
+const shapes = new WeakMap<object, RowShape>()
+
+export const shapeOf = (table: TableDefinition<any>): RowShape => {
+  let shape = shapes.get(table)
+  if (shape) return shape
+  const names = Object.keys(table.indexes).toSorted()
+  shape = {
+    collection: `t_${table.name}_v${table.version}`,
+    durability: table.durability,
+    indexes: new Map(names.map((name, i) => [name, { at: `x${i}`, fields: table.indexes[name] as readonly string[] }])),
+    expires: table.expires,
+  }
+  shapes.set(table, shape)
+  return shape
+}
+
+/** Checkpoints are rows like others, so that they change with them. */
+export const checkpoints = defineTable<{ seq: number }>({ name: 'checkpoints', version: 1, durability: 'full', indexes: {} })
+
+export const mongoIndexes = (shape: RowShape): mongo.IndexDescription[] => [
+  ...[...shape.indexes.values()].map(({ at }) => ({ key: { [at]: 1 as const }, name: at })),
+  { key: { e: 1 }, name: 'e', sparse: true },
+  { key: { l: 1 }, name: 'l', sparse: true },
+]
+
+export const ownOf = (row: JsonRow, field: string): unknown => (Object.hasOwn(row, field) ? row[field] : undefined)
+
+/** Sets an own field whatever its name: assigning `__proto__` would change the prototype instead. */
+export const setOwn = (row: JsonRow, field: string, value: unknown): void => {
+  if (field === '__proto__') Object.defineProperty(row, field, { value, enumerable: true, configurable: true, writable: true })
+  else row[field] = value
+}
+
+export const imageOf = (shape: RowShape, key: string, row: JsonRow, json = JSON.stringify(row)): Image => {
+  const image: { r: string; e?: number; [index: `x${number}`]: string } = { r: json }
+  if (shape.expires !== undefined) {
+    const at = ownOf(row, shape.expires)
+    image.e = typeof at === 'number' ? Math.min(Math.floor(at), never) : never
+  }
+  for (const { at, fields } of shape.indexes.values()) image[at] = indexText(fields.map((field) => ownOf(row, field))) + orderedText(key)
+  return image
+}
+
+/** Values of an index one after the other, each closed by the separator. */
+export const indexText = (values: readonly unknown[]): string => values.map((value) => valueText(value) + separator).join('')
+
+/** The row of a document at a time, as JSON; nothing when it does not exist then. */
+export const liveJson = (doc: RowDoc | undefined | null, now: number): string | undefined =>
+  doc && !doc.d && !doc.b && doc.r !== undefined && (doc.e === undefined || doc.e > now) ? doc.r : undefined
+
+const cleared = { d: '', l: '', n: '', b: '', g: '' } as const
+
+/** Fields that a write of an image takes away; the end of a mark, too, where rows of the table have none. */
+export const expiring = (image: Image): Record<string, ''> => (image.e === undefined ? { ...cleared, e: '' } : cleared)
+
+/** Who wrote a document before its next write. A writer whose answer was lost looks within moments: few are enough. */
+export const writersOf = ({ v, w = [] }: RowDoc): string[] => [v, ...w].slice(0, 7)
