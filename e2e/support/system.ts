@@ -64,6 +64,11 @@ export class System implements AsyncDisposable {
     return new System(folder, base, child, lines, options.folder === undefined)
   }
 
+  /** Where each process of the system answers `/metrics` and `/readyz`. */
+  get processes(): readonly string[] {
+    return [this.base]
+  }
+
   /** Everything printed so far: log and notices. */
   get output(): string {
     return this.lines.join('\n')
