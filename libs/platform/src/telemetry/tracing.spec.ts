@@ -1,5 +1,6 @@
 import { SystemClock } from '@pavan/kernel'
 import { sqliteAdapters } from '@pavan/sqlite'
+import { Relay } from '../events/relay.js'
 import type { ServiceDefinition } from '../service/define-service.js'
 import { Copier, notesService, notesView } from '../testing/notes-service.js'
 import { ServiceUnderTest, user } from '../testing/service-under-test.js'
@@ -184,6 +185,25 @@ test('what is logged inside a span names its trace', async () => {
   expect(logged.filter((line) => line.includes('copying')).map((line) => JSON.parse(line).trace_id)).toEqual([traceId])
   log.info({}, 'outside')
   expect(JSON.parse(logged.at(-1)!)).not.toHaveProperty('trace_id')
+})
+
+test('what a request wakes up and what goes on for others is not logged under its trace', async () => {
+  collector = await traced({}, async (service) => {
+    const { store, bus } = service.core.ports
+    let wake = () => {}
+    store.onAppend = (listener) => ((wake = listener), () => {})
+    const relay = new Relay('notes', store, bus, log)
+    await relay.start()
+    const owned = store.owned.bind(store)
+    store.owned = () => {
+      store.owned = owned
+      throw new Error('the store is away')
+    }
+    tracing.source!.start({ name: 'request', parent: sent }).run(() => wake())
+    await until(() => logged.some((line) => line.includes('could not be published')), 'the log line')
+    await relay.close()
+  })
+  expect(JSON.parse(logged.find((line) => line.includes('could not be published'))!)).not.toHaveProperty('trace_id')
 })
 
 test('a failure is marked with its type and without its text', async () => {
