@@ -12,6 +12,7 @@ export interface Shared {
   readonly base: string
   readonly folder: string
   readonly env: Readonly<Record<string, string>>
+  readonly processes: readonly string[]
 }
 
 const servers = (): Record<string, string> => {
@@ -31,6 +32,7 @@ export class DistributedSystem extends System {
     readonly base: string,
     private readonly folder: string,
     private readonly env: Readonly<Record<string, string>>,
+    readonly processes: readonly string[],
     /** Its processes, where they are ours to stop. */
     readonly launched?: Launched,
   ) {
@@ -43,12 +45,13 @@ export class DistributedSystem extends System {
   }: { readonly env?: Readonly<Record<string, string>>; readonly copies?: number } = {}): Promise<DistributedSystem> {
     const { PAVAN_SYSTEM: shared } = process.env
     if (shared && !env) {
-      const { base, folder, env: its } = JSON.parse(readFileSync(shared, 'utf8')) as Shared
-      return new DistributedSystem(base, folder, its)
+      const { base, folder, env: its, processes } = JSON.parse(readFileSync(shared, 'utf8')) as Shared
+      return new DistributedSystem(base, folder, its, processes)
     }
     const folder = mkdtempSync(join(tmpdir(), 'pavan-e2e-'))
     const launched = await launch({ folder, servers: servers(), copies, env: { ...ownNames(), PAVAN_RATE_LIMITS: 'off', LOG_LEVEL: 'info', ...env } })
-    return new DistributedSystem(launched.base, folder, launched.env, launched)
+    const processes = launched.processes.map(({ port }) => `http://127.0.0.1:${port}`)
+    return new DistributedSystem(launched.base, folder, launched.env, processes, launched)
   }
 
   get output(): string {

@@ -61,6 +61,10 @@ export class EmbeddedSystem extends System {
     return new EmbeddedSystem(folder, base, child, lines, options)
   }
 
+  get processes(): readonly string[] {
+    return [this.base]
+  }
+
   /** Everything printed so far: log and notices. */
   get output(): string {
     return this.lines.join('\n')

@@ -20,6 +20,8 @@ export abstract class System implements AsyncDisposable {
 
   /** Where it is reached, without a slash at the end. */
   abstract readonly base: string
+  /** Where each process of the system answers `/metrics` and `/readyz`. */
+  abstract readonly processes: readonly string[]
   /** Everything printed so far: log and notices. */
   abstract readonly output: string
   /** The machine client that administers the first tenant. */

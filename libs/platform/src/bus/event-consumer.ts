@@ -59,6 +59,14 @@ export abstract class EventConsumer {
   /** The changes that an event makes. A throw parks the event's stream. Undefined: the event is none of this consumer's. */
   protected abstract process(event: StoredEvent, flush: () => Promise<void>, pending: Changes): Promise<Changes> | Changes | undefined
 
+  /** Told of an event that could not be processed, so that its stream is parked. */
+  protected onParked(_event: StoredEvent, _error: unknown): void {}
+
+  /** Works on a parked event once more; the changes are written in it. */
+  protected again(_event: StoredEvent, work: () => Promise<void>): Promise<void> {
+    return work()
+  }
+
   /** Called by the bus; batches of several partitions run one after the other. */
   handle(batch: BusBatch): Promise<void> {
     this.#pending += batch.events.length
@@ -127,11 +135,13 @@ export abstract class EventConsumer {
     const event = JSON.parse(row.event) as StoredEvent
     const key = parkedKey(this.name, event)
     try {
-      const changes = (await this.process(event, async () => {}, [])) ?? []
-      const result = await this.rows.apply([...changes, remove(parkedEvents, key, { attempts: row.attempts })])
-      if (result.applied) for (const listener of this.#listeners) listener(changes)
-      // The last change fails where another copy tried the same event meanwhile: what is left of the stream is read again.
-      else if (result.because === 'condition' && result.failed < changes.length) throw this.#unfit(changes, result.failed)
+      await this.again(event, async () => {
+        const changes = (await this.process(event, async () => {}, [])) ?? []
+        const result = await this.rows.apply([...changes, remove(parkedEvents, key, { attempts: row.attempts })])
+        if (result.applied) for (const listener of this.#listeners) listener(changes)
+        // The last change fails where another copy tried the same event meanwhile: what is left of the stream is read again.
+        else if (result.because === 'condition' && result.failed < changes.length) throw this.#unfit(changes, result.failed)
+      })
       return true
     } catch (error) {
       const reason = describe(error)
@@ -147,8 +157,12 @@ export abstract class EventConsumer {
     await this.exclusive(async () => {
       const row = await this.#firstParked(stream)
       if (!row) return
-      await this.rows.apply([remove(parkedEvents, parkedKey(this.name, JSON.parse(row.event) as StoredEvent))])
-      this.log.warn({ consumer: this.name, stream, type: row.type, seq: row.seq, reason }, 'a parked event was skipped by an operator')
+      const event = JSON.parse(row.event) as StoredEvent
+      await this.rows.apply([remove(parkedEvents, parkedKey(this.name, event))])
+      this.log.warn(
+        { consumer: this.name, stream, type: row.type, seq: row.seq, reason, trace_id: traceIdOf(event) },
+        'a parked event was skipped by an operator',
+      )
     })
     return this.retry(stream)
   }
@@ -184,7 +198,7 @@ export abstract class EventConsumer {
       const stream = `${event.context}/${streamName(event.stream)}`
       if (this.#parked.has(stream) && (parkedNow.has(stream) || (await this.#isParked(stream)))) {
         parkedNow.add(stream)
-        pending.push(this.#park(event, stream, ''))
+        pending.push(this.#park(event, stream))
       } else {
         try {
           const changes = this.process(event, flush, pending)
@@ -192,7 +206,7 @@ export abstract class EventConsumer {
           if (made !== undefined) pending.push(...made)
         } catch (error) {
           parkedNow.add(stream)
-          pending.push(this.#park(event, stream, describe(error)))
+          pending.push(this.#park(event, stream, error))
         }
       }
       upTo = event.position.seq
@@ -231,10 +245,10 @@ export abstract class EventConsumer {
       const { seq } = event.position
       try {
         const parked = this.#parked.has(stream) && (await this.#isParked(stream))
-        await this.#advance(parked ? [this.#park(event, stream, '')] : ((await this.process(event, async () => {}, [])) ?? []), context, p, seq)
+        await this.#advance(parked ? [this.#park(event, stream)] : ((await this.process(event, async () => {}, [])) ?? []), context, p, seq)
       } catch (error) {
         if (!isDeterministic(error)) throw error
-        await this.#advance([this.#park(event, stream, describe(error))], context, p, seq)
+        await this.#advance([this.#park(event, stream, error)], context, p, seq)
       }
     }
   }
@@ -265,7 +279,9 @@ export abstract class EventConsumer {
     return new TypeError(`${this.name}: change ${failed} does not hold: ${changes[failed]?.op} in ${changes[failed]?.table.name}`)
   }
 
-  #park(event: StoredEvent, stream: string, error: string): RowChange<any> {
+  /** Without `thrown` the event only waits behind one that failed. */
+  #park(event: StoredEvent, stream: string, ...thrown: [] | [unknown]): RowChange<any> {
+    const error = thrown.length === 0 ? '' : describe(thrown[0])
     const row: ParkedEvent = {
       consumer: this.name,
       stream,
@@ -278,8 +294,9 @@ export abstract class EventConsumer {
     }
     if (error) {
       this.#lastError = error
+      this.onParked(event, thrown[0])
       this.log.error(
-        { consumer: this.name, stream, type: event.type, seq: event.position.seq, reason: error },
+        { consumer: this.name, stream, type: event.type, seq: event.position.seq, reason: error, trace_id: traceIdOf(event) },
         'an event could not be processed; its stream is parked',
       )
     }
@@ -298,3 +315,6 @@ export abstract class EventConsumer {
 
 /** What may be shown of an error: name and message of our own code; never what a driver or parser quotes. */
 const describe = (error: unknown): string => (error instanceof Error ? `${error.name}: ${error.message}`.slice(0, 300) : 'thrown value')
+
+/** W3C Trace Context, section 3.2.2.3. */
+const traceIdOf = (event: StoredEvent): string | undefined => event.meta.traceparent?.split('-')[1]

@@ -2,6 +2,7 @@
 import type { Position } from '@pavan/kernel'
 import type { Bus } from '../bus/bus.js'
 import type { Log } from '../telemetry/log.js'
+import { tracing } from '../telemetry/tracing.js'
 import type { EventStore, StoredEvent } from './event-store.js'
 
 const batch = 500
@@ -43,10 +44,12 @@ export class Relay {
 
   #wake(): Promise<void> {
     this.#wanted = true
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined
-      if (this.#wanted && !this.#closed) void this.#wake()
-    })
+    this.#running ??= tracing
+      .detached(() => this.#run())
+      .finally(() => {
+        this.#running = undefined
+        if (this.#wanted && !this.#closed) void this.#wake()
+      })
     return this.#running
   }
 

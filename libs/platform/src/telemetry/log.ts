@@ -3,6 +3,7 @@
  * No bodies, no query strings, no addresses: what may be personal is never handed in, and known names are cut out besides.
  */
 import { pino, type DestinationStream, type Logger } from 'pino'
+import { tracing } from './tracing.js'
 
 /** Nest token and type of the logger of a service. */
 export abstract class Log {
@@ -40,6 +41,11 @@ export const makeLog = (options: LogOptions = {}): Log & Pick<Logger, 'flush'> =
       formatters: { level: (level) => ({ level }) },
       redact: { paths: personal.flatMap((name) => [name, `*.${name}`]), remove: true },
       serializers: { error: describeError },
+      // Whatever is logged inside a span belongs to its trace; a line that names its trace itself keeps it.
+      mixin: () => {
+        const traceId = tracing.source?.current()?.split('-')[1]
+        return traceId === undefined ? {} : { trace_id: traceId }
+      },
     },
     destination,
   )

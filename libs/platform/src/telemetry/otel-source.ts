@@ -80,4 +80,8 @@ export class OtelSource implements SpanSource {
     const running = trace.getSpanContext(context.active())
     return running && traceparentOf(running)
   }
+
+  detached<T>(work: () => T): T {
+    return context.with(ROOT_CONTEXT, work)
+  }
 }

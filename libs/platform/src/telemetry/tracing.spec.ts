@@ -1,6 +1,8 @@
 import { SystemClock } from '@pavan/kernel'
 import { sqliteAdapters } from '@pavan/sqlite'
-import { Copier, notesService } from '../testing/notes-service.js'
+import { Relay } from '../events/relay.js'
+import type { ServiceDefinition } from '../service/define-service.js'
+import { Copier, notesService, notesView } from '../testing/notes-service.js'
 import { ServiceUnderTest, user } from '../testing/service-under-test.js'
 import { TraceCollector } from '../testing/trace-collector.js'
 import { until } from '../testing/until.js'
@@ -17,11 +19,20 @@ const logged: string[] = []
 const log = makeLog({ format: 'json', destination: { write: (line: string) => void logged.push(line) } })
 
 /** Runs a service on memory, traced into a collector; what was traced is complete when it resolves. */
-const traced = async (env: Record<string, string>, work: (service: ServiceUnderTest) => Promise<void>): Promise<TraceCollector> => {
+const traced = async (
+  env: Record<string, string>,
+  work: (service: ServiceUnderTest) => Promise<void>,
+  definition: ServiceDefinition = notesService,
+): Promise<TraceCollector> => {
   const collector = await TraceCollector.start()
   Object.assign(process.env, { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, ...env })
   const stop = await startTracing(process.env, { version: '9.9.9', log })
-  const service = await ServiceUnderTest.start(notesService, sqliteAdapters({ folder: ':memory:', clock: new SystemClock(), claimKey: new Uint8Array(32) }))
+  const service = await ServiceUnderTest.start(
+    definition,
+    sqliteAdapters({ folder: ':memory:', clock: new SystemClock(), claimKey: new Uint8Array(32) }),
+    {},
+    log,
+  )
   try {
     await work(service)
   } finally {
@@ -109,6 +120,90 @@ test('what a reaction does hangs below it, and carries on in the events that it 
   expect(appends).toHaveLength(2)
   const second = appends.find(({ spanId }) => spanId === meta.traceparent?.split('-')[2])!
   expect(collector.line(second).map(({ name }) => name)).toEqual(['append note', 'react notes', 'append note', 'POST /api/v1/notes'])
+})
+
+test('the trace goes on over a reaction that fails, the parking of its stream, and the retry that mends it', async () => {
+  let tries = 0
+  collector = await traced({}, async (service) => {
+    service.host.get(Copier).run = async () => {
+      tries++
+      if (tries <= 4) throw new TypeError('cannot copy Adas secret text')
+    }
+    await service.call('POST', '/api/v1/notes', { as: ada, headers: { traceparent: sent }, body: { title: 'A', text: 'a' } })
+    const reaction = service.core.reaction('copy-notes')!
+    await until(() => reaction.status().parked.length === 1, 'the parked stream')
+    await until(() => logged.some((line) => line.includes('its stream is parked') && JSON.parse(line).trace_id === traceId), 'the log line')
+    expect(await reaction.retry(reaction.status().parked[0]!.stream)).toBe(true)
+  })
+  const append = collector.of(traceId).find(({ name }) => name === 'append note')!
+  const reacts = collector.of(traceId).filter(({ name }) => name === 'react notes')
+  expect(reacts.map(({ parentSpanId, status, attributes }) => [parentSpanId, status, attributes['error.type']])).toEqual([
+    [append.spanId, 2, 'TypeError'],
+    [append.spanId, 0, undefined],
+  ])
+  expect(collector.bodies.join()).not.toContain('secret text')
+})
+
+test('the trace goes on over a view that fails, the parking of its stream, and the retry that mends it', async () => {
+  let broken = true
+  const handlers = notesView.on.map((one) => ({
+    ...one,
+    handle: (...given: Parameters<typeof one.handle>) => {
+      if (broken) throw new RangeError('cannot show Adas secret text')
+      return one.handle(...given)
+    },
+  }))
+  collector = await traced(
+    {},
+    async (service) => {
+      await service.call('POST', '/api/v1/notes', { as: ada, headers: { traceparent: sent }, body: { title: 'A', text: 'a' } })
+      const parked = () => service.core.views.status().find(({ view }) => view === 'notes')!.parked
+      await until(() => parked().length === 1, 'the parked stream')
+      const { stream } = parked()[0]!
+      expect(await service.core.views.retry('notes', stream)).toBe(false)
+      broken = false
+      expect(await service.core.views.retry('notes', stream)).toBe(true)
+    },
+    { ...notesService, views: [{ ...notesView, on: handlers }] },
+  )
+  const append = collector.of(traceId).find(({ name }) => name === 'append note')!
+  const applies = collector.of(traceId).filter((span) => span.name === 'apply notes' && span.attributes['pavan.view'] === 'notes')
+  expect(applies.map(({ parentSpanId, status, attributes }) => [parentSpanId, status, attributes['error.type'], attributes['pavan.retry']])).toEqual([
+    [append.spanId, 2, 'RangeError', undefined],
+    [append.spanId, 2, 'RangeError', true],
+    [append.spanId, 0, undefined, true],
+  ])
+  expect(collector.bodies.join()).not.toContain('secret text')
+})
+
+test('what is logged inside a span names its trace', async () => {
+  collector = await traced({}, async (service) => {
+    service.host.get(Copier).run = async () => log.info({ spec: 'inside' }, 'copying')
+    await service.call('POST', '/api/v1/notes', { as: ada, headers: { traceparent: sent }, body: { title: 'A', text: 'a' } })
+    await until(() => logged.some((line) => line.includes('copying')), 'the log line')
+  })
+  expect(logged.filter((line) => line.includes('copying')).map((line) => JSON.parse(line).trace_id)).toEqual([traceId])
+  log.info({}, 'outside')
+  expect(JSON.parse(logged.at(-1)!)).not.toHaveProperty('trace_id')
+})
+
+test('what a request wakes up and what goes on for others is not logged under its trace', async () => {
+  collector = await traced({}, async (service) => {
+    const { store, bus } = service.core.ports
+    let wake = () => {}
+    store.onAppend = (listener) => ((wake = listener), () => {})
+    const relay = new Relay('notes', store, bus, log)
+    await relay.start()
+    const owned = store.owned.bind(store)
+    store.owned = () => {
+      store.owned = owned
+      throw new Error('the store is away')
+    }
+    tracing.source!.start({ name: 'request', parent: sent }).run(() => wake())
+    await until(() => logged.some((line) => line.includes('could not be published')), 'the log line')
+    await relay.close()
+  })
+  expect(JSON.parse(logged.find((line) => line.includes('could not be published'))!)).not.toHaveProperty('trace_id')
 })
 
 test('a failure is marked with its type and without its text', async () => {

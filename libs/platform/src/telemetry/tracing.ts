@@ -32,6 +32,8 @@ export interface SpanSource {
   start(options: SpanOptions): RunningSpan
   /** `traceparent` of the running span. */
   current(): string | undefined
+  /** Does the work outside every span. */
+  detached<T>(work: () => T): T
 }
 
 export class Tracing {
@@ -43,6 +45,11 @@ export class Tracing {
     return () => {
       if (this.source === source) this.source = undefined
     }
+  }
+
+  /** For background work that a request wakes up and that goes on for others: it belongs to no trace. */
+  detached<T>(work: () => T): T {
+    return this.source ? this.source.detached(work) : work()
   }
 
   /** Does the work inside a span of its own; without a source it only does the work. */

@@ -11,7 +11,7 @@ import type { Environment } from '../service/environment.js'
 import { ServiceCore } from '../service/service-core.js'
 import type { RequestHandler } from '../service/service-directory.js'
 import { ServiceHost } from '../service/service-host.js'
-import { makeLog } from '../telemetry/log.js'
+import { makeLog, type Log } from '../telemetry/log.js'
 
 export interface Answer<T = any> {
   readonly status: number
@@ -37,6 +37,8 @@ const anything = (category: string): Decider<readonly DomainEvent[], DomainEvent
 
 const actor: EventMeta = { actor: { type: 'system', id: 'spec' } }
 
+const quietly = (): Log => makeLog({ level: (process.env.PAVAN_SPEC_LOG as 'info') ?? 'silent', format: 'json' })
+
 export const user = (tenant: string, id: string): CallerIdentity => ({
   tenant,
   subject: { type: 'user', id },
@@ -56,7 +58,7 @@ export class ServiceUnderTest {
   ) {}
 
   /** `adapters` are closed with the service. */
-  static async start(definition: ServiceDefinition, adapters: Adapters, env: Environment['env'] = {}): Promise<ServiceUnderTest> {
+  static async start(definition: ServiceDefinition, adapters: Adapters, env: Environment['env'] = {}, log: Log = quietly()): Promise<ServiceUnderTest> {
     let handler: RequestHandler = (_, response) => response.writeHead(503).end()
     const server = createServer((request, response) => {
       const caller = request.headers['x-spec-caller']
@@ -70,7 +72,7 @@ export class ServiceUnderTest {
       clock: new SystemClock(),
       env,
       kek: new LocalKeyEncryptionKey(new Uint8Array(32).fill(2)),
-      log: makeLog({ level: (process.env.PAVAN_SPEC_LOG as 'info') ?? 'silent', format: 'json' }),
+      log,
       trustProxy: 0,
       version: 'spec',
       directory: { baseUrl, list: () => [], add: () => {}, guard: () => {} },

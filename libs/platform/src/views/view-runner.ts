@@ -1,4 +1,5 @@
 /** Runs one generation of one view: event → row changes, committed with the checkpoint. */
+import type { Attributes } from '@opentelemetry/api'
 import { contextsOf } from '@pavan/contracts'
 import type { BusBatch } from '../bus/bus.js'
 import { EventConsumer } from '../bus/event-consumer.js'
@@ -8,7 +9,7 @@ import type { BlindIndex } from '../privacy/blind-index.js'
 import type { EventCipher } from '../privacy/event-cipher.js'
 import { messageAttributes, spanOfEvent } from '../telemetry/event-spans.js'
 import type { Log } from '../telemetry/log.js'
-import { tracing } from '../telemetry/tracing.js'
+import { tracing, type RunningSpan } from '../telemetry/tracing.js'
 import type { Changes, Current, EventHandler, ViewDefinition, ViewHandler } from './define-view.js'
 import { MappedRows, physical } from './live-tables.js'
 import type { RowChange, Rows, TableDefinition } from './rows.js'
@@ -35,6 +36,8 @@ export const handlersByType = <H>(handlers: readonly EventHandler<H>[]): { of(ev
 
 export class ViewRunner extends EventConsumer {
   readonly #handlers
+  /** By event id, of the batch that is being worked on. */
+  readonly #spans = new Map<string, RunningSpan>()
 
   constructor(
     readonly view: ViewDefinition,
@@ -56,17 +59,44 @@ export class ViewRunner extends EventConsumer {
     await this.load()
   }
 
+  /** Spans reach until the change is committed, so that their ends say when it was visible. */
   override async handle(batch: BusBatch): Promise<void> {
     if (!tracing.source) return super.handle(batch)
-    const attributes = { 'messaging.consumer.group.name': this.name, 'pavan.view': this.view.name }
-    const spans = batch.events
-      .filter((event) => this.#handlers.of(event).length > 0)
-      .map((event) => spanOfEvent(event, 'apply', 'consumer', { ...messageAttributes(event, 'process', batch.events.length), ...attributes }))
+    for (const event of batch.events) {
+      const span = this.#handlers.of(event).length > 0 ? this.#span(event, batch.events.length) : undefined
+      if (span) this.#spans.set(event.id, span)
+    }
     try {
       await super.handle(batch)
-      for (const span of spans) span?.end()
+      for (const event of batch.events) this.#endSpan(event)
     } catch (error) {
-      for (const span of spans) span?.end(error)
+      for (const event of batch.events) this.#endSpan(event, error)
+      throw error
+    }
+  }
+
+  #span(event: StoredEvent, batch: number, more: Attributes = {}): RunningSpan | undefined {
+    const attributes = { 'messaging.consumer.group.name': this.name, 'pavan.view': this.view.name, ...more }
+    return spanOfEvent(event, 'apply', 'consumer', { ...messageAttributes(event, 'process', batch), ...attributes })
+  }
+
+  #endSpan(event: StoredEvent, error?: unknown): void {
+    this.#spans.get(event.id)?.end(error)
+    this.#spans.delete(event.id)
+  }
+
+  protected override onParked(event: StoredEvent, error: unknown): void {
+    this.#endSpan(event, error)
+  }
+
+  protected override async again(event: StoredEvent, work: () => Promise<void>): Promise<void> {
+    const span = this.#span(event, 1, { 'pavan.retry': true })
+    if (!span) return work()
+    try {
+      await span.run(work)
+      span.end()
+    } catch (error) {
+      span.end(error)
       throw error
     }
   }

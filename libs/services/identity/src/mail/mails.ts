@@ -91,7 +91,10 @@ export class Mails {
       try {
         await this.#deliverTraced(row)
       } catch (error) {
-        this.log.warn({ mail: row.id, error: { name: (error as Error).name } }, 'a mail could not be handed over; it is tried again')
+        this.log.warn(
+          { mail: row.id, error: { name: (error as Error).name }, trace_id: row.traceparent?.split('-')[1] },
+          'a mail could not be handed over; it is tried again',
+        )
         return
       }
     }
