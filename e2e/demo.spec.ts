@@ -141,5 +141,5 @@ test('without a system it starts one, and ends it with itself', async () => {
   } finally {
     expect(await demo.stop()).toBe(0)
   }
-  await expect(fetch(`${demo.pavan}/healthz`)).rejects.toThrow()
+  await expect(fetch(`${demo.pavan}/healthz`)).rejects.toThrow('fetch failed')
 }, 120_000)
