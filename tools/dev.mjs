@@ -1,10 +1,10 @@
 // `npm run dev [app]`: builds, runs, and on every change of a source compiles that file and restarts. A syntax error leaves the old program running.
-import { watch } from 'node:fs'
 import { join } from 'node:path'
 import { build } from './build.mjs'
 import { ensureInstalled } from './support/install.mjs'
 import { requireNode, root } from './support/node.mjs'
 import { buildOrStop, run } from './support/run.mjs'
+import { watchTree } from './support/watch-tree.mjs'
 
 requireNode()
 await ensureInstalled()
@@ -51,12 +51,12 @@ async function refresh() {
 
 let running = Promise.resolve()
 let timer
-const onChange = (_event, file) => {
-  if (!file || !/(^|[\\/])src[\\/]/.test(file) || file.endsWith('.spec.ts')) return
+const onChange = (file) => {
+  if (!/(^|[\\/])src[\\/]/.test(file) || file.endsWith('.spec.ts')) return
   clearTimeout(timer)
   timer = setTimeout(() => (running = running.then(refresh)), 40)
 }
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => ((ending = true), child ?? process.exit(0)))
 start()
-for (const group of ['libs', 'apps']) watch(join(root, group), { recursive: true }, onChange)
+for (const group of ['libs', 'apps']) watchTree(join(root, group), onChange)
 console.error('[dev] watching libs and apps')

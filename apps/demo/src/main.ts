@@ -21,9 +21,16 @@ interface Made {
   readonly management: MachineCredentials
   readonly web?: { readonly id: string; readonly secret: string }
   readonly machine?: { readonly id: string; readonly secret: string }
+  /** Where the sample application listened: the addresses that Pavan may send people back to. */
+  readonly port?: number
 }
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
+
+const giveUp = (error: unknown): never => {
+  process.stderr.write(`\nThe demo cannot run: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(1)
+}
 
 const answers = async (base: string): Promise<boolean> => {
   try {
@@ -39,13 +46,27 @@ const findSystem = async (): Promise<string> => {
   if (await answers(base)) return base
   if (process.env.PAVAN_URL) throw new Error(`Nothing answers at ${base}. Start the system, or leave out PAVAN_URL.`)
   say('No system is running: starting one.')
-  const child = spawn(process.execPath, [join(import.meta.dirname, '../../all-in-one/dist/main.js')], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../../all-in-one/dist/main.js')], {
+    env: { ...process.env, LOG_LEVEL: process.env.LOG_LEVEL ?? 'warn' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let ending = false
+  // The system ends with the demo, in order, and the demo not before it.
+  const end = (): void => {
+    ending = true
+    child.kill('SIGTERM')
+  }
+  process.on('SIGINT', end)
+  process.on('SIGTERM', end)
   process.on('exit', () => child.kill())
-  return new Promise((found, failed) => {
-    child.once('exit', () => failed(new Error('The system did not start.')))
+  return new Promise((found) => {
+    child.once('exit', (code) => {
+      if (ending) process.exit(0)
+      giveUp(new Error(`The system ended with ${code ?? 'a signal'}; its own words stand above.`))
+    })
     let text = ''
     child.stdout.on('data', (chunk: Buffer) => {
-      text += chunk.toString()
+      text = (text + chunk.toString()).slice(-10_000)
       const ready = /Pavan is ready at (\S+)/.exec(text)
       if (ready?.[1]) found(ready[1])
     })
@@ -83,6 +104,8 @@ const makeTenant = async (base: string): Promise<Made> => {
       const { secret } = await operator.post<{ secret: string }>(path, {})
       return keep({ tenant, management: { issuer: `${base}/t/${slug}`, clientId: 'management', clientSecret: secret } })
     } catch (error) {
+      if (error instanceof ApiError && error.code === 'identity.client-secret.exists')
+        throw new Error(`The tenant "${slug}" exists, and ${stateFile} with its secrets is missing. Put that file back, or use another PAVAN_DATA.`)
       // The client comes to identity by an event.
       if (!(error instanceof ApiError) || error.status !== 404 || attempt === 100) throw error
       await new Promise((later) => setTimeout(later, 50))
@@ -114,27 +137,25 @@ const furnish = async (base: string, found: Made): Promise<Required<Made>> => {
     }
   }
   const callback = `http://127.0.0.1:${port}`
+  const webSettings = {
+    name: 'Orders on the web',
+    kind: 'web',
+    grantTypes: ['authorization_code', 'refresh_token'],
+    redirectUris: [`${callback}/callback`],
+    postLogoutRedirectUris: [`${callback}/`],
+  }
   let made = found
   if (!made.web || !made.machine) {
     const { id: application } = await api.post<{ id: string }>('/api/v1/admin/applications', { name: 'Orders' }, 'demo-application')
-    const web =
-      made.web ??
-      (await makeClient(
-        api,
-        application,
-        {
-          name: 'Orders on the web',
-          kind: 'web',
-          grantTypes: ['authorization_code', 'refresh_token'],
-          redirectUris: [`${callback}/callback`],
-          postLogoutRedirectUris: [`${callback}/`],
-        },
-        'web',
-      ))
-    made = keep({ ...made, web })
+    const web = made.web ?? (await makeClient(api, application, webSettings, 'web'))
+    made = keep({ ...made, web, port })
     const machine =
       made.machine ?? (await makeClient(api, application, { name: 'Orders service', kind: 'machine', grantTypes: ['client_credentials'] }, 'machine'))
     made = keep({ ...made, machine })
+  }
+  if (made.port !== port) {
+    await api.put(`/api/v1/admin/clients/${made.web?.id}`, { settings: webSettings })
+    made = keep({ ...made, port })
   }
   const { web, machine } = made as Required<Made>
   const privileges = [{ action: 'read' }, { action: 'approve' }]
@@ -155,7 +176,7 @@ const furnish = async (base: string, found: Made): Promise<Required<Made>> => {
   await unlessThere(() => api.post('/api/v1/authorization/roles', { key: 'visitor', name: 'Visitor' }))
   await api.post('/api/v1/authorization/assignments', { subject: machine.id, role: 'resource-server' })
   await importPeople(api, web.id)
-  return { ...made, web, machine }
+  return { ...made, web, machine, port }
 }
 
 const importPeople = async (api: ManagementApi, client: string): Promise<void> => {
@@ -173,9 +194,11 @@ const importPeople = async (api: ManagementApi, client: string): Promise<void> =
     })
     const { items } = await api.post<{ items: { id?: string }[] }>('/api/v1/identity/imports', { users })
     imported += items.filter(({ id }) => id !== undefined).length
-    process.stdout.write(`\r${from + users.length} of ${people.length} people`)
+    // On a terminal one line that counts up.
+    if (process.stdout.isTTY) process.stdout.write(`\r${from + users.length} of ${people.length} people`)
   }
-  say(imported === 0 ? '\nThe people were there already.' : `\n${imported} people imported, with ninety days of sign-ins.`)
+  if (process.stdout.isTTY) process.stdout.write('\r')
+  say(imported === 0 ? 'The people were there already.' : `${imported} people imported, with ninety days of sign-ins.`)
 }
 
 const run = async (): Promise<void> => {
@@ -190,14 +213,15 @@ const run = async (): Promise<void> => {
     decide: (subject, action, kind, facts) => machine.post('/api/v1/authorization/decisions', { subject, action, resource: kind, facts }),
   })
   const [clerk, visitor] = demoPeople(2, Date.now(), ['x'])
-  const hints = [`${clerk?.email} (clerk) and ${visitor?.email} (visitor), password: ${password}`]
-  const application = await startRelyingParty({ issuer, clientId: made.web.id, clientSecret: made.web.secret, port, ordersApi: orders.url, resource, hints })
-  say(`\nThe demo is ready at ${application.url}`)
-  say(`  ${hints[0]}`)
-  say(`  Ctrl-C ends it.`)
+  const people = [
+    { email: clerk?.email ?? '', password, role: 'clerk: reads orders, approves small ones' },
+    { email: visitor?.email ?? '', password, role: 'visitor: may do nothing' },
+  ]
+  const application = await startRelyingParty({ issuer, clientId: made.web.id, clientSecret: made.web.secret, port, ordersApi: orders.url, resource, people })
+  say(`\nThe demo is ready at ${application.url}\n`)
+  for (const { email, role } of people) say(`  ${email}  ${role}`)
+  say(`  Both have the password: ${password}`)
+  say(`\n  Pavan itself: ${base}   Ctrl-C ends the demo.\n`)
 }
 
-run().catch((error: unknown) => {
-  process.stderr.write(`\nThe demo could not be set up: ${error instanceof Error ? error.message : String(error)}\n`)
-  process.exit(1)
-})
+run().catch(giveUp)

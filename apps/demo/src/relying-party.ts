@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import * as oidc from 'openid-client'
-import { homePage, signedInPage, type ApiCall } from './page.js'
+import { homePage, signedInPage, troublePage, type ApiCall, type KnownPerson } from './page.js'
 
 export interface RelyingPartyOptions {
   readonly issuer: string
@@ -15,7 +15,7 @@ export interface RelyingPartyOptions {
   /** Resource indicator of that API (RFC 8707). */
   readonly resource: string
   /** Shown on the page: who can sign in. */
-  readonly hints: readonly string[]
+  readonly people: readonly KnownPerson[]
 }
 
 interface Visit {
@@ -26,11 +26,21 @@ interface Visit {
 
 interface SignedIn {
   readonly idToken: string
-  readonly accessToken: string
   readonly claims: Record<string, unknown>
-  readonly subject: string
+  refreshToken: string
   calls: readonly ApiCall[]
+  /** Access token for the orders API, and when it ends, in milliseconds since 1970. */
+  orders?: { readonly token: string; readonly until: number }
+  /** The refresh that is under way: a refresh token may be used once. */
+  refreshing?: Promise<string>
 }
+
+const actions = {
+  read: { method: 'GET', path: '/orders', title: 'Read the orders' },
+  'approve-small': { method: 'POST', path: '/orders/1/approval', title: 'Approve order 1, of 120' },
+  'approve-large': { method: 'POST', path: '/orders/2/approval', title: 'Approve order 2, of 9,900' },
+} as const
+const isAction = (name: string | null): name is keyof typeof actions => name !== null && Object.hasOwn(actions, name)
 
 const cookieName = 'demo_session'
 
@@ -46,10 +56,30 @@ export const startRelyingParty = async (options: RelyingPartyOptions): Promise<{
   )
   const visits = new Map<string, Visit>()
   const people = new Map<string, SignedIn>()
+
+  /** The tokens of the sign-in are for userinfo; an API gets a token of its own, which no other API accepts (RFC 8707 section 2.2). */
+  const ordersToken = async (person: SignedIn): Promise<string> => {
+    if (person.orders && person.orders.until > Date.now() + 10_000) return person.orders.token
+    person.refreshing ??= oidc
+      .refreshTokenGrant(config, person.refreshToken, { resource: options.resource })
+      .then((tokens) => {
+        person.refreshToken = tokens.refresh_token ?? person.refreshToken
+        person.orders = { token: tokens.access_token, until: Date.now() + (tokens.expires_in ?? 60) * 1000 }
+        return tokens.access_token
+      })
+      .finally(() => delete person.refreshing)
+    return person.refreshing
+  }
+
   const handlers: Record<string, (request: IncomingMessage, response: ServerResponse, url: URL) => Promise<void>> = {
-    'GET /': async (request, response) => {
+    'GET /': async (request, response, url) => {
       const person = people.get(cookieOf(request) ?? '')
-      html(response, person ? signedInPage(person) : homePage(options.hints))
+      html(
+        response,
+        person
+          ? signedInPage({ ...person, actions: Object.entries(actions).map(([name, { title }]) => ({ name, title })) })
+          : homePage(options.people, url.searchParams.has('ended')),
+      )
     },
     'GET /sign-in': async (_request, response) => {
       const visit = { verifier: oidc.randomPKCECodeVerifier(), state: oidc.randomState(), nonce: oidc.randomNonce() }
@@ -79,26 +109,32 @@ export const startRelyingParty = async (options: RelyingPartyOptions): Promise<{
         idTokenExpected: true,
       })
       const subject = tokens.claims()?.sub ?? ''
-      // An access token for one API does not open another (RFC 8707): the claims come with the ID token.
       const session = randomBytes(16).toString('base64url')
       people.set(session, {
         idToken: tokens.id_token ?? '',
-        accessToken: tokens.access_token,
-        claims: tokens.claims() ?? {},
-        subject,
+        refreshToken: tokens.refresh_token ?? '',
+        claims: { ...tokens.claims(), ...(await oidc.fetchUserInfo(config, tokens.access_token, subject)) },
         calls: [],
       })
       redirect(response, '/', session)
     },
     'POST /orders': async (request, response, url) => {
-      const person = people.get(cookieOf(request) ?? '')
-      if (!person) return redirect(response, '/')
-      const action = url.searchParams.get('action') === 'approve' ? 'approve' : 'read'
-      const answer = await fetch(`${options.ordersApi}/orders${action === 'approve' ? '/1/approval' : ''}`, {
-        method: action === 'approve' ? 'POST' : 'GET',
-        headers: { authorization: `Bearer ${person.accessToken}` },
-      })
-      person.calls = [{ action, status: answer.status, text: await answer.text() }, ...person.calls].slice(0, 5)
+      const session = cookieOf(request) ?? ''
+      const person = people.get(session)
+      const name = url.searchParams.get('action')
+      if (!person || !isAction(name)) return redirect(response, '/')
+      const { method, path, title } = actions[name]
+      let token: string
+      try {
+        token = await ordersToken(person)
+      } catch (error) {
+        // The session was ended at Pavan: by the person elsewhere, by an administrator, or because the account is gone.
+        if (!(error instanceof oidc.ResponseBodyError) || error.error !== 'invalid_grant') throw error
+        people.delete(session)
+        return redirect(response, '/?ended')
+      }
+      const answer = await fetch(`${options.ordersApi}${path}`, { method, headers: { authorization: `Bearer ${token}` } })
+      person.calls = [{ title, status: answer.status, text: await answer.text() }, ...person.calls].slice(0, 5)
       redirect(response, '/')
     },
     'POST /sign-out': async (request, response) => {
@@ -118,8 +154,7 @@ export const startRelyingParty = async (options: RelyingPartyOptions): Promise<{
       return
     }
     handler(request, response, url).catch((error: unknown) => {
-      response.writeHead(502, { 'content-type': 'text/plain; charset=utf-8' })
-      response.end(`The sign-in did not work: ${error instanceof Error ? error.message : 'unknown'}. Start again at ${base}/`)
+      html(response, troublePage(error instanceof Error ? error.message : 'unknown'), 502)
     })
   })
   await listen(server, options.port)
@@ -129,14 +164,16 @@ export const startRelyingParty = async (options: RelyingPartyOptions): Promise<{
 
 const listen = (server: Server, port: number): Promise<void> =>
   new Promise((resolve, reject) => {
-    server.once('error', reject)
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(error.code === 'EADDRINUSE' ? new Error(`port ${port} is taken by another program. Choose another one: PAVAN_DEMO_PORT=${port + 1}`) : error),
+    )
     server.listen(port, '127.0.0.1', resolve)
   })
 
 const cookieOf = (request: IncomingMessage): string | undefined => new RegExp(`(?:^|; )${cookieName}=([\\w-]+)`).exec(request.headers.cookie ?? '')?.[1]
 
-const html = (response: ServerResponse, page: string): void => {
-  response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' }).end(page)
+const html = (response: ServerResponse, page: string, status = 200): void => {
+  response.writeHead(status, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' }).end(page)
 }
 
 const redirect = (response: ServerResponse, location: string, session?: string): void => {

@@ -7,6 +7,19 @@ import { prometheus } from '@pavan/platform/telemetry/prometheus.js'
 import { describeSystem } from './open-api.js'
 import { problemPages } from './problem-pages.js'
 
+/** Nothing that leads to the maker's own services, asks a third party, or stands on the page of a product for another one. */
+const docsConfiguration = {
+  url: '/openapi.json',
+  pageTitle: 'Pavan API',
+  withDefaultFonts: false,
+  telemetry: false,
+  showDeveloperTools: 'never',
+  agent: { disabled: true },
+  mcp: { disabled: true },
+  hideClientButton: true,
+  defaultOpenFirstTag: false,
+}
+
 export const ownPages = async (fastify: FastifyInstance, directory: ServiceDirectory, version: string): Promise<void> => {
   let description: Promise<string> | undefined
   let described: unknown
@@ -44,5 +57,5 @@ export const ownPages = async (fastify: FastifyInstance, directory: ServiceDirec
         "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; font-src 'self' data:; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'",
       )
   })
-  await fastify.register(apiReference, { routePrefix: '/docs', configuration: { url: '/openapi.json', withDefaultFonts: false, telemetry: false } as object })
+  await fastify.register(apiReference, { routePrefix: '/docs', configuration: docsConfiguration as object })
 }

@@ -66,10 +66,14 @@ export class ImportController {
     const register = { type: 'register', method: 'import', email, name, emailVerified, passwordHash, roles } as const
     const handled = await this.users.handle(tenant, user, register, meta, past(one.createdAt ?? now))
     if (isRefusal(handled)) return { code: handled.code }
-    for (const { at, outcome, client, application } of one.signIns) {
-      if (outcome === 'succeeded') await this.sessions.recordPast({ tenant, user, method: 'password', client, application, meta }, past(at))
-      else await this.users.recordFailure(tenant, { user, method: 'password', reason: 'wrong-password', client, application }, meta, past(at))
-    }
+    // Each is a stream of its own: together they share commits.
+    await Promise.all(
+      one.signIns.map(({ at, outcome, client, application }) =>
+        outcome === 'succeeded'
+          ? this.sessions.recordPast({ tenant, user, method: 'password', client, application, meta }, past(at))
+          : this.users.recordFailure(tenant, { user, method: 'password', reason: 'wrong-password', client, application }, meta, past(at)),
+      ),
+    )
     answerPosition(reply, handled.position)
     return { id: user }
   }
