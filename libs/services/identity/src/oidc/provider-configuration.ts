@@ -7,6 +7,7 @@ import type { AccountSource } from './account-source.js'
 import type { ApiResources } from './api-resources.js'
 import { claimsByScope, claimsOf } from './claims.js'
 import type { GrantPolicy } from './grant-policy.js'
+import type { ProviderOutbound } from './provider-outbound.js'
 import type { PageContext, ProviderPages } from './provider-pages.js'
 import type { ProfileClaims } from './profile-claims.js'
 import type { Tenant } from './tenant-directory.js'
@@ -27,6 +28,7 @@ export interface ConfigurationParts {
   readonly sessions: Sessions
   readonly grants: GrantPolicy
   readonly pages: ProviderPages
+  readonly outbound: ProviderOutbound
 }
 
 /** Seconds. */
@@ -68,8 +70,6 @@ const policy = (): unknown => {
   prompts.add(new Prompt({ name: 'create', requestable: true }), 0)
   return prompts
 }
-
-const isLoopback = (url: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname)
 
 export const configurationOf = (parts: ConfigurationParts): Configuration => {
   const { tenant, accounts, profiles, resources, sessions, grants, pages } = parts
@@ -167,9 +167,7 @@ export const configurationOf = (parts: ConfigurationParts): Configuration => {
       },
       userinfo: { enabled: true },
     },
-    // The guard of oidc-provider refuses addresses of private networks. A system that itself runs on loopback may call loopback.
-    fetch: (url, options) =>
-      fetch(url, isLoopback(parts.baseUrl) && isLoopback(String(url)) ? ({ ...options, dispatcher: undefined } as RequestInit) : options),
+    fetch: (url, options) => parts.outbound.fetch(String(url), options as RequestInit),
     findAccount: async (_ctx, user, token) => {
       const account = await accounts.find(tenant.id, user)
       if (account?.status !== 'active') return undefined
