@@ -8,7 +8,7 @@ import type { ApiResources } from './api-resources.js'
 import { claimsByScope, claimsOf } from './claims.js'
 import type { GrantPolicy } from './grant-policy.js'
 import type { ProviderOutbound } from './provider-outbound.js'
-import type { PageContext, ProviderPages } from './provider-pages.js'
+import type { PageContext, ProviderPage, ProviderPages } from './provider-pages.js'
 import type { ProfileClaims } from './profile-claims.js'
 import type { Tenant } from './tenant-directory.js'
 
@@ -69,6 +69,12 @@ const policy = (): unknown => {
   // OpenID Connect Prompt Create 1.0.
   prompts.add(new Prompt({ name: 'create', requestable: true }), 0)
   return prompts
+}
+
+const show = (ctx: KoaContextWithOIDC, { html, policy }: ProviderPage): void => {
+  ctx.type = 'html'
+  ctx.set('content-security-policy', policy)
+  ctx.body = html
 }
 
 export const configurationOf = (parts: ConfigurationParts): Configuration => {
@@ -159,11 +165,8 @@ export const configurationOf = (parts: ConfigurationParts): Configuration => {
       revocation: { enabled: true, allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId },
       rpInitiatedLogout: {
         enabled: true,
-        logoutSource: async (ctx, form) => void (ctx.body = pages.logout(pageOf(ctx), form)),
-        postLogoutSuccessSource: async (ctx) => {
-          ctx.type = 'html'
-          ctx.body = pages.loggedOut(pageOf(ctx))
-        },
+        logoutSource: async (ctx, form) => show(ctx, pages.logout(pageOf(ctx), form)),
+        postLogoutSuccessSource: async (ctx) => show(ctx, pages.loggedOut(pageOf(ctx))),
       },
       userinfo: { enabled: true },
     },
@@ -188,8 +191,7 @@ export const configurationOf = (parts: ConfigurationParts): Configuration => {
     loadExistingGrant: (ctx) => grants.load(ctx, tenant.id),
     pkce: { required: (_ctx, client) => client.clientAuthMethod === 'none' },
     renderError: (ctx, out) => {
-      ctx.type = 'html'
-      ctx.body = pages.error(pageOf(ctx), { error: out.error, description: out.error_description, status: ctx.status })
+      show(ctx, pages.error(pageOf(ctx), { error: out.error, description: out.error_description, status: ctx.status }))
     },
     rotateRefreshToken: true,
     subjectTypes: ['public'],
