@@ -27,7 +27,8 @@ export const userEmailVerified = defineEvent('user.email-verified', 'The person 
 })
 export const userEmailChanged = defineEvent('user.email-changed', 'The account has another, verified e-mail address.', {
   data: z.object({}),
-  personal: z.object({ email }),
+  /** `previous` is where the owner is told of it. */
+  personal: z.object({ email, previous: email.optional() }),
 })
 export const userPasswordChanged = defineEvent('user.password-changed', 'The account has another password.', {
   data: z.object({

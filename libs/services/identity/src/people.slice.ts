@@ -1,5 +1,6 @@
 /** People: accounts, sign-in, registration, mails, the hosted pages. */
 import { z } from 'zod'
+import { ChallengeMails, sendChallenges } from './challenge/challenge-mails.js'
 import { Challenges, challenges } from './challenge/challenges.js'
 import { Lockouts, lockouts } from './lockout/lockouts.js'
 import { MailboxController } from './mail/mailbox.http.js'
@@ -9,12 +10,15 @@ import { ProviderPages } from './oidc/provider-pages.js'
 import { AccountPages } from './pages/account-pages.http.js'
 import { HostedProviderPages } from './pages/hosted-provider-pages.js'
 import { InteractionPages } from './pages/interaction-pages.http.js'
+import { LinkPages } from './pages/link-pages.http.js'
 import { PageRenderer } from './pages/page-renderer.js'
 import { Registrations } from './pages/registrations.js'
 import { SetUp, setUps } from './set-up/set-up.js'
 import type { Slice } from './slice.js'
+import { accountNotices } from './user/account-notices.reaction.js'
 import { eraseUsers } from './user/erase-users.reaction.js'
 import { ImportController } from './user/import.http.js'
+import { OwnAccounts } from './user/own-accounts.js'
 import { Passwords } from './user/passwords.js'
 import { peopleProblems } from './user/people.problems.js'
 import { UsersController } from './user/users.http.js'
@@ -22,11 +26,13 @@ import { Users } from './user/users.js'
 import { usersView } from './user/users.view.js'
 
 export const peopleSlice: Slice = {
-  controllers: [UsersController, ImportController, InteractionPages, AccountPages, MailboxController],
+  controllers: [UsersController, ImportController, InteractionPages, AccountPages, LinkPages, MailboxController],
   providers: [
+    ChallengeMails,
     Challenges,
     Lockouts,
     Mails,
+    OwnAccounts,
     PageRenderer,
     Passwords,
     Registrations,
@@ -37,8 +43,8 @@ export const peopleSlice: Slice = {
   ],
   tables: [challenges, lockouts, mails, setUps],
   views: [usersView],
-  reactions: [eraseUsers],
-  jobs: [deliverMails],
+  reactions: [accountNotices, eraseUsers],
+  jobs: [deliverMails, sendChallenges],
   problems: peopleProblems,
   purge: [
     { table: challenges, index: 'byUser', where: (tenant, user) => ({ tenant, user }) },

@@ -22,6 +22,9 @@ const token = z.string().max(300).optional().describe('Of the link in the mail; 
 const interaction = { path: '/t/{slug}/interaction/{uid}', params: { ...tenantParam, uid } } as const
 const account = { path: '/t/{slug}/account', params: tenantParam } as const
 const reset = { path: '/t/{slug}/reset', params: tenantParam } as const
+const forgot = { path: '/t/{slug}/forgot', params: tenantParam } as const
+const locales = z.string().max(300).optional().describe('Languages of the page, best first, as in an authorization request')
+const linkGone = page(410, 'The link is used, replaced or too old.')
 
 export const pageRoutes: readonly RawRoute[] = [
   {
@@ -61,6 +64,7 @@ export const pageRoutes: readonly RawRoute[] = [
     summary: 'Show the own account',
     description: 'Who is signed in in this browser, and where else; without a session the page signs in.',
     security: [{ session: [] }, {}],
+    query: z.object({ done: z.enum(['password', 'email', 'others']).optional().describe('What has just been changed') }),
     answers: [shown, noTenant],
     problems: reading,
   },
@@ -68,11 +72,44 @@ export const pageRoutes: readonly RawRoute[] = [
     ...account,
     id: 'pages.actOnAccount',
     method: 'post',
-    summary: 'Sign in to the account, or out of it',
-    description: 'With `action=sign-out` the session of this browser ends, otherwise address and password begin one.',
+    summary: 'Change the own account',
+    description:
+      'Signs in or out, signs other browsers out, changes the password, and the e-mail address by a code to the new one. Changes ask for the password again.',
     security: [{ session: [] }, {}],
-    body: { schema: z.object({ action: z.enum(['sign-in', 'sign-out']).optional(), email, password }) },
-    answers: [onward, again, noTenant],
+    body: {
+      schema: z.object({
+        action: z.enum(['sign-in', 'sign-out', 'sign-out-others', 'password', 'email', 'email-code']).optional(),
+        email,
+        password,
+        current: password.describe('Present password, for another one'),
+        wanted: password.describe('New password'),
+        challenge: z.string().max(64).optional(),
+        code: z.string().max(6).optional().describe('Six digits from the mail to the new address'),
+      }),
+      example: { action: 'sign-in', email: 'ada@example.org', password: 'correct horse battery staple' },
+    },
+    answers: [onward, shown, again, noTenant],
+    problems: writing,
+  },
+  {
+    ...forgot,
+    id: 'pages.forgot',
+    method: 'get',
+    summary: 'Show the form for a forgotten password',
+    description: 'For people who come without an application.',
+    query: z.object({ ui_locales: locales }),
+    answers: [shown, noTenant],
+    problems: reading,
+  },
+  {
+    ...forgot,
+    id: 'pages.doForgot',
+    method: 'post',
+    summary: 'Ask for a reset link',
+    description: 'A known and an unknown address get the same answer.',
+    query: z.object({ ui_locales: locales }),
+    body: { schema: z.object({ action: z.literal('forgot').optional(), email }) },
+    answers: [shown, again, noTenant],
     problems: writing,
   },
   {
@@ -81,8 +118,8 @@ export const pageRoutes: readonly RawRoute[] = [
     method: 'get',
     summary: 'Show the form for a new password',
     description: 'Where the link of the mail leads.',
-    query: z.object({ token }),
-    answers: [shown, noTenant],
+    query: z.object({ token, ui_locales: locales }),
+    answers: [shown, noTenant, linkGone],
     problems: reading,
   },
   {
@@ -91,8 +128,9 @@ export const pageRoutes: readonly RawRoute[] = [
     method: 'post',
     summary: 'Set a new password',
     description: 'Ends every session of the person. Of several uses of one link, one counts.',
+    query: z.object({ ui_locales: locales }),
     body: { schema: z.object({ action: z.literal('reset').optional(), token, password }) },
-    answers: [page(200, 'The password is changed.'), again, noTenant],
+    answers: [page(200, 'The password is changed.'), again, noTenant, linkGone],
     problems: writing,
   },
   {

@@ -4,7 +4,7 @@
  */
 import { createHash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto'
 import { Inject, Injectable } from '@nestjs/common'
-import { Clock, refuse, type Refusal } from '@pavan/kernel'
+import { Clock, refuse, type EventMeta, type Refusal } from '@pavan/kernel'
 import { insert, keyOf, patch, remove } from '@pavan/platform/views/changes.js'
 import { defineTable, Rows, type RowChange } from '@pavan/platform/views/rows.js'
 
@@ -14,13 +14,17 @@ export interface Sealed {
   readonly email?: string
   readonly name?: string
   readonly passwordHash?: string
+  /** Of whoever asked, until the mail is written. */
+  readonly meta?: EventMeta
 }
 
 export interface ChallengeRow {
   readonly tenant: string
   readonly id: string
   readonly purpose: Purpose
-  /** The person whom it is about, or will be. */
+  /** `asked`: nobody has looked yet whom it is about, and no mail is written (challenge-mails.ts). */
+  readonly phase: 'asked' | 'sent'
+  /** The person whom it is about, or will be; the tenant while it is asked for. */
   readonly user: string
   /** SHA-256 of id and secret. A decoy has the hash of something that nobody was told. */
   readonly hash: string
@@ -35,23 +39,26 @@ export interface ChallengeRow {
 
 export const challenges = defineTable<ChallengeRow>({
   name: 'challenges',
-  version: 1,
+  version: 2,
   durability: 'full',
-  indexes: { byUser: ['tenant', 'user'] },
+  indexes: { byUser: ['tenant', 'user'], byPhase: ['phase', 'expiresAt'] },
   expires: 'expiresAt',
   personal: { field: 'sealed', tenant: 'tenant', subject: 'user' },
 })
 
-export const codeMinutes = 15
-export const linkMinutes = 60
+const codeMinutes = 15
+const linkMinutes = 60
 const maxTries = 5
 const maxResends = 3
 
+const nobodyWasTold = (): string => randomBytes(16).toString('hex')
+
 const hashOf = (id: string, secret: string): string => createHash('sha256').update(`${id}.${secret}`).digest('base64url')
 
-export interface NewChallenge extends Pick<ChallengeRow, 'tenant' | 'purpose' | 'user' | 'client' | 'locale' | 'sealed'> {
-  readonly decoy?: boolean
-}
+export type NewChallenge = Pick<ChallengeRow, 'tenant' | 'purpose' | 'user' | 'client' | 'locale' | 'sealed'>
+
+/** Whom a challenge turned out to be about. */
+export type Addressee = Pick<ChallengeRow, 'user' | 'decoy' | 'sealed'>
 
 @Injectable()
 export class Challenges {
@@ -62,21 +69,36 @@ export class Challenges {
 
   /** Keeps a challenge together with other changes, such as its mail. `secret` is a code of six digits, or 256 bits for a link. */
   async make(challenge: NewChallenge, also: (secret: string, id: string) => readonly RowChange<any>[]): Promise<{ readonly id: string }> {
-    const id = `chg_${randomBytes(16).toString('base64url')}`
     const secret = this.#secret(challenge.purpose)
-    const minutes = challenge.purpose === 'reset' ? linkMinutes : codeMinutes
-    const { decoy = false, ...rest } = challenge
-    const row: ChallengeRow = {
-      ...rest,
-      id,
-      decoy,
-      hash: hashOf(id, decoy ? randomBytes(16).toString('hex') : secret),
-      tries: 0,
-      resends: 0,
-      expiresAt: this.clock.now() + minutes * 60_000,
-    }
-    await this.rows.apply([insert(challenges, keyOf(challenge.tenant, id), row), ...also(secret, id)])
-    return { id }
+    const row = this.#row(challenge, 'sent', secret)
+    await this.rows.apply([insert(challenges, keyOf(row.tenant, row.id), row), ...also(secret, row.id)])
+    return row
+  }
+
+  /** Keeps a challenge that is sent by `send` later. One write, whoever it is about; until then no secret is right. */
+  async ask(challenge: Omit<NewChallenge, 'user'>): Promise<ChallengeRow> {
+    const row = this.#row({ ...challenge, user: challenge.tenant }, 'asked', nobodyWasTold())
+    await this.rows.apply([insert(challenges, keyOf(row.tenant, row.id), row)])
+    return row
+  }
+
+  /** Has a challenge sent anew, three times at most. */
+  async askAgain({ tenant, id, resends }: ChallengeRow): Promise<boolean> {
+    if (resends >= maxResends) return false
+    const set = { phase: 'asked', resends: resends + 1 } as const
+    return (await this.rows.apply([patch(challenges, keyOf(tenant, id), set, { phase: 'sent', resends })])).applied
+  }
+
+  /** Those that wait to be sent. */
+  async asked(): Promise<readonly ChallengeRow[]> {
+    return (await this.rows.find(challenges, { index: 'byPhase', where: { phase: 'asked' }, limit: 100 })).items
+  }
+
+  /** Gives an asked challenge its secret and its mail in one commit. Of several that try, one does. */
+  async send({ tenant, id, purpose, resends }: ChallengeRow, to: Addressee, also: (secret: string) => readonly RowChange<any>[]): Promise<void> {
+    const secret = this.#secret(purpose)
+    const set = { ...to, tenant, phase: 'sent', tries: 0, hash: hashOf(id, to.decoy ? nobodyWasTold() : secret) } as const
+    await this.rows.apply([patch(challenges, keyOf(tenant, id), set, { phase: 'asked', resends }), ...also(secret)])
   }
 
   /** The challenge if the secret is right. Every try counts before it is judged. */
@@ -98,17 +120,15 @@ export class Challenges {
     return this.rows.get(challenges, keyOf(tenant, id))
   }
 
-  /** A new code for the same challenge, three times at most. */
-  async renew(row: ChallengeRow, also: (secret: string) => readonly RowChange<any>[]): Promise<boolean> {
-    if (row.resends >= maxResends) return false
-    const secret = this.#secret(row.purpose)
-    const set = { hash: hashOf(row.id, row.decoy ? randomBytes(16).toString('hex') : secret), tries: 0, resends: row.resends + 1 }
-    const change = patch(challenges, keyOf(row.tenant, row.id), set, { resends: row.resends })
-    return (await this.rows.apply([change, ...also(secret)])).applied
-  }
-
   async forget({ tenant, id }: Pick<ChallengeRow, 'tenant' | 'id'>): Promise<void> {
     await this.rows.apply([remove(challenges, keyOf(tenant, id))])
+  }
+
+  #row(challenge: NewChallenge, phase: ChallengeRow['phase'], secret: string): ChallengeRow {
+    const id = `chg_${randomBytes(16).toString('base64url')}`
+    const minutes = challenge.purpose === 'reset' ? linkMinutes : codeMinutes
+    const expiresAt = this.clock.now() + minutes * 60_000
+    return { ...challenge, id, phase, decoy: false, hash: hashOf(id, secret), tries: 0, resends: 0, expiresAt }
   }
 
   #secret(purpose: Purpose): string {

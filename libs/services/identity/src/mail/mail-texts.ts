@@ -31,6 +31,26 @@ export const mailTexts = {
     en: { subject: '{code} confirms your new address at {tenant}', text: 'Hello,\n\nyour code is {code}. It is valid for 15 minutes.\n' },
     ar: { subject: '{code} يؤكد عنوانك الجديد لدى {tenant}', text: 'مرحبًا،\n\nرمزك هو {code}، وهو صالح لمدة 15 دقيقة.\n' },
   },
+  'email-changed': {
+    en: {
+      subject: 'Your address at {tenant} was changed',
+      text: 'Hello,\n\nyour account at {tenant} now has another e-mail address, and this one does not sign in any more.\n\nIf it was not you, tell whoever runs {tenant} at once.\n',
+    },
+    ar: {
+      subject: 'تم تغيير عنوانك لدى {tenant}',
+      text: 'مرحبًا،\n\nأصبح لحسابك لدى {tenant} عنوان بريد إلكتروني آخر، ولم يعد هذا العنوان صالحًا لتسجيل الدخول.\n\nإذا لم تفعل ذلك فأخبر من يدير {tenant} فورًا.\n',
+    },
+  },
+  'password-changed': {
+    en: {
+      subject: 'Your password at {tenant} was changed',
+      text: 'Hello,\n\nthe password of your account at {tenant} was changed, and other sign-ins have ended.\n\nIf it was not you, reset your password at once.\n',
+    },
+    ar: {
+      subject: 'تم تغيير كلمة مرورك لدى {tenant}',
+      text: 'مرحبًا،\n\nتم تغيير كلمة مرور حسابك لدى {tenant}، وانتهت جلسات الدخول الأخرى.\n\nإذا لم تفعل ذلك فأعد تعيين كلمة المرور فورًا.\n',
+    },
+  },
 } as const
 
 export type MailTemplate = keyof typeof mailTexts

@@ -1,11 +1,10 @@
 /** The mails that would have been sent, for the embedded system: without a mail server somebody must be able to read the codes. */
-import { Controller, Get, Inject, Query, Req, Res } from '@nestjs/common'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Controller, Get, Inject, Query, Res } from '@nestjs/common'
+import type { FastifyReply } from 'fastify'
 import { RefusalError } from '@pavan/kernel'
 import { Public } from '@pavan/platform/http/public.js'
 import { ServiceConfig } from '@pavan/platform/service/define-service.js'
 import { Rows } from '@pavan/platform/views/rows.js'
-import { acceptedLanguages } from '../pages/messages.js'
 import { PageRenderer, plainLook } from '../pages/page-renderer.js'
 import { mails } from './mails.js'
 
@@ -31,9 +30,17 @@ export class MailboxController {
   ) {}
 
   @Get('/mailbox')
-  async page(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const values = { mails: await this.#read(), wide: true }
-    this.pages.send(reply, plainLook, { template: 'mailbox', title: () => 'Mailbox', wanted: acceptedLanguages(request.headers['accept-language']), values })
+  async page(@Res() reply: FastifyReply): Promise<void> {
+    const mailsRead = (await this.#read()).map((mail) => ({ ...mail, when: `${mail.sentAt.slice(0, 10)} ${mail.sentAt.slice(11, 19)} UTC` }))
+    const lead = mailsRead.length === 0 ? 'No mail yet. What would be sent to people appears here.' : 'What would have been sent to people, newest first.'
+    // A tool for whoever runs or tries the system, so it is English as the API is.
+    this.pages.send(reply, plainLook, {
+      template: 'mailbox',
+      title: () => 'Mailbox',
+      lead: () => lead,
+      wanted: ['en'],
+      values: { mails: mailsRead, wide: true },
+    })
   }
 
   /** Newest first; `?to=` narrows it to one address. */

@@ -43,6 +43,8 @@ export interface NewMail {
   readonly template: MailTemplate
   readonly language: 'en' | 'ar'
   readonly values?: Readonly<Record<string, string>>
+  /** For a mail that may be asked for several times: one with an id that exists is refused, with everything beside it. */
+  readonly id?: string
 }
 
 type Sent = EventOf<typeof mailSent>
@@ -66,11 +68,10 @@ export class Mails {
     this.#events = aggregates.of(mail, { events: [mailSent] })
   }
 
-  queue({ tenant, user, to, template, language, values = {} }: NewMail): RowChange<any> {
+  queue({ tenant, user, to, template, language, values = {}, id = this.ids.make('mail') }: NewMail): RowChange<any> {
     const text = mailTexts[template][language]
     const all = { tenant: tenant.name, ...values }
     const now = this.clock.now()
-    const id = this.ids.make('mail')
     const traceparent = tracing.source?.current()
     return insert(mails, keyOf(tenant.id, id), {
       tenant: tenant.id,

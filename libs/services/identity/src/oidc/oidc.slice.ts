@@ -11,6 +11,8 @@ import { ConsentsController } from '../consent/consents.http.js'
 import { Consents } from '../consent/consents.js'
 import { consentRows, consentsView } from '../consent/consents.view.js'
 import { endSessions } from '../session/end-sessions.reaction.js'
+import { deliverLogoutNotices, LogoutNotices } from '../session/logout-notices.js'
+import { logoutNotices } from '../session/logout-notices.table.js'
 import { SessionsController } from '../session/sessions.http.js'
 import { Sessions } from '../session/sessions.js'
 import { sessionRows } from '../session/sessions.table.js'
@@ -25,6 +27,7 @@ import { GrantPolicy } from './grant-policy.js'
 import { Interactions, UserSessions } from './interaction.js'
 import { artifacts, cookieKeys, used, waiting } from './oidc-tables.js'
 import { oidcProblems } from './oidc.problems.js'
+import { ProviderOutbound } from './provider-outbound.js'
 import { ProfileClaims } from './profile-claims.js'
 import { profileClaims, profileClaimsView } from './profile-claims.view.js'
 import { ProviderInteractions } from './provider-interactions.js'
@@ -43,7 +46,9 @@ export const oidcSlice: Slice = {
     Consents,
     CookieKeys,
     GrantPolicy,
+    LogoutNotices,
     OperatorFile,
+    ProviderOutbound,
     ProfileClaims,
     Providers,
     Sessions,
@@ -53,9 +58,10 @@ export const oidcSlice: Slice = {
     { provide: Interactions, useClass: ProviderInteractions },
     { provide: UserSessions, useExisting: Sessions },
   ],
-  tables: [artifacts, waiting, used, cookieKeys, sessionRows],
+  tables: [artifacts, waiting, used, cookieKeys, sessionRows, logoutNotices],
   views: [apiResourcesView, clientSecretsView, clientsView, consentsView, profileClaimsView, tenantsView],
   reactions: [endSessions, makeSigningKeys, writeOperatorFile],
+  jobs: [deliverLogoutNotices],
   problems: oidcProblems,
   purge: [
     { table: artifacts, index: 'byUser', where: (tenant, user) => ({ tenant, user }) },
@@ -64,6 +70,13 @@ export const oidcSlice: Slice = {
     { table: profileClaims, index: 'byUser', where: (tenant, user) => ({ tenant, user }) },
   ],
   config: {
+    PAVAN_PRIVATE_HOSTS: z
+      .string()
+      .max(4096)
+      .optional()
+      .describe(
+        'Host names and addresses of private networks that may be called (back-channel logout), with commas between; by default loopback when the system itself is reached there, else none',
+      ),
     PAVAN_OPERATOR_FILE: z.string().max(4096).optional().describe("File into which the credentials of the operator's client are written at first start"),
   },
 }

@@ -7,7 +7,8 @@ import type { AccountSource } from './account-source.js'
 import type { ApiResources } from './api-resources.js'
 import { claimsByScope, claimsOf } from './claims.js'
 import type { GrantPolicy } from './grant-policy.js'
-import type { PageContext, ProviderPages } from './provider-pages.js'
+import type { ProviderOutbound } from './provider-outbound.js'
+import type { PageContext, ProviderPage, ProviderPages } from './provider-pages.js'
 import type { ProfileClaims } from './profile-claims.js'
 import type { Tenant } from './tenant-directory.js'
 
@@ -27,6 +28,7 @@ export interface ConfigurationParts {
   readonly sessions: Sessions
   readonly grants: GrantPolicy
   readonly pages: ProviderPages
+  readonly outbound: ProviderOutbound
 }
 
 /** Seconds. */
@@ -69,7 +71,11 @@ const policy = (): unknown => {
   return prompts
 }
 
-const isLoopback = (url: string): boolean => /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname)
+const show = (ctx: KoaContextWithOIDC, { html, policy }: ProviderPage): void => {
+  ctx.type = 'html'
+  ctx.set('content-security-policy', policy)
+  ctx.body = html
+}
 
 export const configurationOf = (parts: ConfigurationParts): Configuration => {
   const { tenant, accounts, profiles, resources, sessions, grants, pages } = parts
@@ -159,17 +165,12 @@ export const configurationOf = (parts: ConfigurationParts): Configuration => {
       revocation: { enabled: true, allowedPolicy: async (_ctx, client, token) => token.clientId === client.clientId },
       rpInitiatedLogout: {
         enabled: true,
-        logoutSource: async (ctx, form) => void (ctx.body = pages.logout(pageOf(ctx), form)),
-        postLogoutSuccessSource: async (ctx) => {
-          ctx.type = 'html'
-          ctx.body = pages.loggedOut(pageOf(ctx))
-        },
+        logoutSource: async (ctx, form) => show(ctx, pages.logout(pageOf(ctx), form)),
+        postLogoutSuccessSource: async (ctx) => show(ctx, pages.loggedOut(pageOf(ctx))),
       },
       userinfo: { enabled: true },
     },
-    // The guard of oidc-provider refuses addresses of private networks. A system that itself runs on loopback may call loopback.
-    fetch: (url, options) =>
-      fetch(url, isLoopback(parts.baseUrl) && isLoopback(String(url)) ? ({ ...options, dispatcher: undefined } as RequestInit) : options),
+    fetch: (url, options) => parts.outbound.fetch(String(url), options as RequestInit),
     findAccount: async (_ctx, user, token) => {
       const account = await accounts.find(tenant.id, user)
       if (account?.status !== 'active') return undefined
@@ -190,8 +191,7 @@ export const configurationOf = (parts: ConfigurationParts): Configuration => {
     loadExistingGrant: (ctx) => grants.load(ctx, tenant.id),
     pkce: { required: (_ctx, client) => client.clientAuthMethod === 'none' },
     renderError: (ctx, out) => {
-      ctx.type = 'html'
-      ctx.body = pages.error(pageOf(ctx), { error: out.error, description: out.error_description, status: ctx.status })
+      show(ctx, pages.error(pageOf(ctx), { error: out.error, description: out.error_description, status: ctx.status }))
     },
     rotateRefreshToken: true,
     subjectTypes: ['public'],

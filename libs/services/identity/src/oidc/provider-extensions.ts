@@ -10,6 +10,7 @@ import { remove, removeAll } from '@pavan/platform/views/changes.js'
 import type { Rows } from '@pavan/platform/views/rows.js'
 import type { Log } from '@pavan/platform/telemetry/log.js'
 import type { ClientSecrets } from '../client/client-secrets.js'
+import type { LogoutNotices } from '../session/logout-notices.js'
 import type { Sessions } from '../session/sessions.js'
 import { artifactKey, familyOf, makeRefreshToken, type ReplayAdapter } from './artifact-adapters.js'
 import { artifacts, fingerprint } from './oidc-tables.js'
@@ -23,6 +24,7 @@ export interface ExtensionParts {
   readonly rows: Rows
   readonly sessions: Sessions
   readonly secrets: ClientSecrets
+  readonly notices: LogoutNotices
   readonly facts: TokenFacts
   readonly replay: ReplayAdapter
   readonly log: Log
@@ -59,11 +61,30 @@ interface SessionModel {
   destroy(): Promise<void>
 }
 
+/** The methods of a client that the types leave out, and ours. */
+export interface TellingClient {
+  readonly clientId: string
+  readonly backchannelLogoutUri?: string
+  compareClientSecret(secret: string): Promise<boolean>
+  backchannelLogout(user: string, sid: string): Promise<void>
+  /** Sends the logout token now and rejects unless the client took it. */
+  sendLogoutToken(user: string, sid: string): Promise<void>
+}
+
 const extendModels = (provider: Provider, parts: ExtensionParts): void => {
   const { tenant } = parts
-  const client = provider.Client.prototype as unknown as { clientId: string; compareClientSecret(secret: string): Promise<boolean> }
+  const client = provider.Client.prototype as unknown as TellingClient
   client.compareClientSecret = function (secret) {
     return parts.secrets.verify(tenant, this.clientId, secret)
+  }
+
+  client.sendLogoutToken = client.backchannelLogout
+  // The library tells clients once, while the person waits. The end of the session queues what has to be told; here is left the client
+  // that asked for a logout of which the person declined the rest.
+  client.backchannelLogout = async function (user, sid) {
+    if ((Provider.ctx as KoaContextWithOIDC | undefined)?.oidc.params?.logout) return
+    await parts.rows.apply([parts.notices.queue({ tenant, client: this.clientId, user, sid })])
+    void parts.notices.deliver()
   }
 
   const refreshToken = provider.RefreshToken.prototype as unknown as { generateTokenId(): string }
@@ -84,8 +105,7 @@ const extendModels = (provider: Provider, parts: ExtensionParts): void => {
     const ctx = Provider.ctx as KoaContextWithOIDC | undefined
     const { accountId: id, uid } = this as unknown as { accountId?: string; uid: string }
     const actor = { type: 'user', id: id ?? '' } as const
-    // At its logout endpoint the library tells the clients itself.
-    if (id) await parts.sessions.end(tenant, uid, 'logout', ctx ? protocolMeta(ctx.req, actor) : { actor }, { silently: ctx !== undefined })
+    if (id) await parts.sessions.end(tenant, uid, 'logout', ctx ? protocolMeta(ctx.req, actor) : { actor })
     await destroy.call(this)
   }
 

@@ -8,7 +8,8 @@ import { Views } from '@pavan/platform/views/views.js'
 import { Log } from '@pavan/platform/telemetry/log.js'
 import { ClientDirectory } from '../client/client-directory.js'
 import { ClientSecrets } from '../client/client-secrets.js'
-import { Sessions, type EndedSession } from '../session/sessions.js'
+import { LogoutNotices, type LoggedOut } from '../session/logout-notices.js'
+import { Sessions } from '../session/sessions.js'
 import { keysAt, nextChange } from '../signing-key/signing-keys.decider.js'
 import { SigningKeyMaker } from '../signing-key/signing-keys.js'
 import { AccountSource } from './account-source.js'
@@ -17,9 +18,10 @@ import { ArtifactAdapter, RefreshTokenAdapter, ReplayAdapter, WaitingAdapter, ty
 import { ClientAdapter } from './client-adapter.js'
 import { CookieKeys } from './cookie-keys.js'
 import { GrantPolicy } from './grant-policy.js'
+import { ProviderOutbound } from './provider-outbound.js'
 import { ProfileClaims } from './profile-claims.js'
 import { configurationOf } from './provider-configuration.js'
-import { extendProvider } from './provider-extensions.js'
+import { extendProvider, type TellingClient } from './provider-extensions.js'
 import { ProviderPages } from './provider-pages.js'
 import { Recent } from './recent.js'
 import { SessionAdapter } from './session-adapter.js'
@@ -34,11 +36,6 @@ export interface TenantProvider {
   readonly secure: boolean
   /** Milliseconds since 1970 when its keys are no longer the right ones. */
   readonly until: number
-}
-
-/** A method of clients that the types leave out. */
-interface LogoutClient {
-  backchannelLogout(user: string, sid: string): Promise<void>
 }
 
 /** Providers kept in memory; one takes about half a megabyte. */
@@ -69,6 +66,8 @@ export class Providers {
     @Inject(ProfileClaims) private readonly profiles: ProfileClaims,
     @Inject(ApiResources) private readonly resources: ApiResources,
     @Inject(Sessions) private readonly sessions: Sessions,
+    @Inject(LogoutNotices) private readonly notices: LogoutNotices,
+    @Inject(ProviderOutbound) private readonly outbound: ProviderOutbound,
     @Inject(GrantPolicy) private readonly grants: GrantPolicy,
     @Inject(TokenFacts) private readonly facts: TokenFacts,
     @Inject(ProviderPages) private readonly pages: ProviderPages,
@@ -78,7 +77,7 @@ export class Providers {
     @Inject(Log) private readonly log: Log,
   ) {
     tenants.onChange((tenant) => this.#kept.delete(tenant))
-    sessions.tellClients((ended) => this.#tellClients(ended))
+    notices.sendBy((notice) => this.#tellClient(notice))
     signingKeys.onRotated((tenant) => this.#kept.delete(tenant))
     // Another copy of the service made or rotated keys.
     views.onApplied('signing-keys', (changes) => {
@@ -131,18 +130,17 @@ export class Providers {
         sessions: this.sessions,
         grants: this.grants,
         pages: this.pages,
+        outbound: this.outbound,
       }),
     )
     provider.proxy = baseUrl.startsWith('https:')
     provider.on('server_error', (ctx, error) => this.log.error({ tenant: tenant.id, route: ctx.oidc?.route, error }, 'the OpenID provider failed'))
-    provider.on('backchannel.error', (_ctx, error, client) =>
-      this.log.warn({ tenant: tenant.id, client: client.clientId, error }, 'back-channel logout was not delivered'),
-    )
     extendProvider(provider, {
       tenant: tenant.id,
       rows: this.rows,
       sessions: this.sessions,
       secrets: this.secrets,
+      notices: this.notices,
       facts: this.facts,
       replay: new ReplayAdapter(parts),
       log: this.log,
@@ -150,16 +148,10 @@ export class Providers {
     return { tenant, provider, handle: provider.callback(), secure: provider.proxy, until: nextChange(keys, now) ?? Infinity }
   }
 
-  /** Whoever was signed in somewhere by a session that ended is told (OpenID Connect Back-Channel Logout 1.0). */
-  async #tellClients({ tenant, user, clients }: EndedSession): Promise<void> {
-    for (const [id, sid] of clients) {
-      try {
-        const client = await (await this.byId(tenant))?.provider.Client.find(id)
-        if (client?.backchannelLogoutUri && sid !== undefined) await (client as unknown as LogoutClient).backchannelLogout(user, sid)
-      } catch (error) {
-        this.log.warn({ tenant, client: id, error }, 'back-channel logout was not delivered')
-      }
-    }
+  async #tellClient({ tenant, client: id, user, sid }: LoggedOut): Promise<void> {
+    const client = (await (await this.byId(tenant))?.provider.Client.find(id)) as unknown as TellingClient | undefined
+    // Whoever has no such address any more need not be told.
+    if (client?.backchannelLogoutUri) await client.sendLogoutToken(user, sid)
   }
 
   #adapter(model: string, parts: AdapterParts): Adapter {

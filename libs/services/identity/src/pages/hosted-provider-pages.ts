@@ -1,7 +1,7 @@
 /** The pages of the protocol itself in the look of the hosted pages. */
 import { Inject, Injectable } from '@nestjs/common'
 import { ProviderPages, type PageContext } from '../oidc/provider-pages.js'
-import { PageRenderer, type PageInput } from './page-renderer.js'
+import { PageRenderer, type PageInput, type Rendered } from './page-renderer.js'
 
 @Injectable()
 export class HostedProviderPages extends ProviderPages {
@@ -9,20 +9,20 @@ export class HostedProviderPages extends ProviderPages {
     super()
   }
 
-  override error(context: PageContext, failure: { readonly error: string; readonly description?: string }): string {
+  override error(context: PageContext, failure: { readonly error: string; readonly description?: string }): Rendered {
     const detail = [failure.error, failure.description].filter(Boolean).join(': ')
     return this.#render(context, { template: 'notice', title: (t) => t.failed, lead: (t) => t.goBack, values: { detail } })
   }
 
-  override logout(context: PageContext, form: string): string {
+  override logout(context: PageContext, form: string): Rendered {
     return this.#render(context, { template: 'logout', title: (t) => t.signOutQuestion, values: { form } })
   }
 
-  override loggedOut(context: PageContext): string {
+  override loggedOut(context: PageContext): Rendered {
     return this.#render(context, { template: 'notice', title: (t) => t.signedOut, lead: (t) => t.closePage })
   }
 
-  #render({ tenant, locales }: PageContext, page: Omit<PageInput, 'wanted'>): string {
-    return this.renderer.render(tenant, { ...page, wanted: locales }).html
+  #render({ tenant, locales }: PageContext, page: Omit<PageInput, 'wanted'>): Rendered {
+    return this.renderer.render(tenant, { ...page, wanted: locales })
   }
 }

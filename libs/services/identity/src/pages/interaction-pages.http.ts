@@ -12,7 +12,7 @@ import { normalizeEmail } from '../user/email.js'
 import { Users } from '../user/users.js'
 import { acceptedLanguages, type PageProblem } from './messages.js'
 import { PageRenderer, plainLook, type PageInput } from './page-renderer.js'
-import { formOf, problemOf, refuseForeign, type Form } from './page-request.js'
+import { formOf, passwordOf, problemOf, refuseForeign, type Form } from './page-request.js'
 import { Registrations } from './registrations.js'
 
 interface Visit {
@@ -30,6 +30,7 @@ interface Done {
   readonly problem?: PageProblem
   readonly challenge?: string
   readonly user?: string
+  readonly resent?: boolean
 }
 
 const at = (visit: Visit, step: string, more = ''): string => `/t/${visit.exchange.slug}/interaction/${visit.waiting.uid}?step=${step}${more}`
@@ -60,7 +61,7 @@ export class InteractionPages {
       const { meta } = commandOf(request)
       await this.registrations.opened(visit.tenant, visit.waiting.client.id, { ...meta, commandId: undefined })
     }
-    this.#page(visit, { step, trail: [] }, { challenge: typeof query.challenge === 'string' ? query.challenge.slice(0, 64) : '' })
+    await this.#page(visit, { step, trail: [] }, { challenge: typeof query.challenge === 'string' ? query.challenge.slice(0, 64) : '' })
   }
 
   @Post(':uid')
@@ -86,7 +87,7 @@ export class InteractionPages {
     }
     if (advanced.next.problem === undefined && !done.problem) {
       void reply.redirect(at(visit, advanced.next.step, done.challenge ? `&challenge=${encodeURIComponent(done.challenge)}` : ''), 303)
-    } else this.#page(visit, advanced.next, { challenge: done.challenge ?? form.challenge ?? '', email: form.email }, done.problem)
+    } else await this.#page(visit, advanced.next, { challenge: done.challenge ?? form.challenge ?? '', email: form.email, name: form.name }, done)
   }
 
   /** The work of a step. */
@@ -99,7 +100,7 @@ export class InteractionPages {
       const challenge = form.challenge ?? ''
       if (form.action === 'resend') {
         await this.registrations.resend(tenant, challenge)
-        return { result: 'invalid', challenge }
+        return { result: 'invalid', challenge, resent: true }
       }
       const finished = await this.registrations.finish(tenant, challenge, (form.code ?? '').trim(), meta)
       if (!isRefusal(finished)) return { result: 'ok', user: finished.user }
@@ -109,25 +110,26 @@ export class InteractionPages {
     const email = normalizeEmail(form.email ?? '')
     if (email === undefined) return { result: 'invalid', problem: 'email' }
     if (step === 'forgot') {
-      await this.registrations.forgot(tenant, email, language, (token) => `${this.tenants.issuerOf(tenant)}/reset?token=${token}`, meta)
+      await this.registrations.forgot(tenant, email, language, meta)
       return { result: 'ok' }
     }
     if (step === 'sign-up') {
       if (!tenant.settings.registration.open) return { result: 'invalid', problem: 'closed' }
       const name = form.name?.trim().slice(0, 200) || undefined
-      const challenge = await this.registrations.begin(tenant, { email, name, password: (form.password ?? '').slice(0, 1024), client: client.id, language })
+      const challenge = await this.registrations.begin(tenant, { email, name, password: passwordOf(form), client: client.id, language })
       return { result: 'ok', challenge }
     }
-    const attempt = { email, password: (form.password ?? '').slice(0, 1024), client: client.id, application: client.application, meta }
+    const attempt = { email, password: passwordOf(form), client: client.id, application: client.application, meta }
     const tried = await this.users.attempt(tenant.id, attempt)
     return 'user' in tried ? { result: 'ok', user: tried.user } : { result: tried.refused, problem: tried.refused }
   }
 
-  #page(visit: Visit, state: FlowState, values: Record<string, unknown>, problem?: PageProblem): void {
+  async #page(visit: Visit, state: FlowState, values: Record<string, unknown>, { problem, resent }: Partial<Done> = {}): Promise<void> {
     const { waiting, tenant, reply, wanted } = visit
     const common = {
       wanted,
       problem,
+      done: resent ? (t: { resent: string }) => t.resent : undefined,
       leadsTo: waiting.returnOrigin,
       values: {
         email: waiting.loginHint ?? '',
@@ -142,8 +144,11 @@ export class InteractionPages {
     }
     if (waiting.step === 'consent') {
       const scopes = waiting.scopes.map((scope) => this.pages.scopeText(tenant, wanted, scope))
+      const email = (await this.users.find(tenant.id, waiting.user ?? ''))?.email ?? ''
+      const origin = waiting.returnOrigin
+      const leaving = origin === undefined ? '' : this.pages.text(tenant, wanted, (t) => t.consentLeaving, { origin })
       const page: PageInput = { ...common, template: 'consent', title: (t) => t.consentTitle, lead: (t) => t.consentHint }
-      return this.pages.send(reply, tenant, { ...page, values: { ...common.values, scopes } })
+      return this.pages.send(reply, tenant, { ...page, values: { ...common.values, scopes, email, leaving } })
     }
     const titles: Readonly<Record<string, Pick<PageInput, 'template' | 'title' | 'lead'>>> = {
       'sign-in': { template: 'sign-in', title: (t) => t.signIn, lead: (t) => t.signInTo },

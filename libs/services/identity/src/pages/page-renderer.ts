@@ -1,11 +1,12 @@
 /** Turns a template, a tenant's look and a language into a page with its security headers. */
 import { randomBytes } from 'node:crypto'
 import { Injectable } from '@nestjs/common'
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Liquid, type Template } from 'liquidjs'
 import { defaultTenantSettings } from '@pavan/contracts'
 import type { Tenant } from '../oidc/tenant-directory.js'
-import { chooseLanguage, languages, type Language, type PageProblem } from './messages.js'
+import { readableOnWhite, textOn } from './contrast.js'
+import { acceptedLanguages, chooseLanguage, languages, type Language, type PageProblem } from './messages.js'
 import { templates, type TemplateName } from './templates.js'
 
 type Look = Pick<Tenant, 'name' | 'settings'>
@@ -15,6 +16,8 @@ export interface PageInput {
   readonly title: (t: (typeof languages)[Language]['messages']) => string
   readonly lead?: (t: (typeof languages)[Language]['messages']) => string
   readonly problem?: PageProblem
+  /** What has just been done. */
+  readonly done?: (t: (typeof languages)[Language]['messages']) => string
   /** Wanted languages, best first. */
   readonly wanted: readonly string[]
   readonly values?: Readonly<Record<string, unknown>>
@@ -25,7 +28,8 @@ export interface PageInput {
 
 export interface Rendered {
   readonly html: string
-  readonly nonce: string
+  /** Content-Security-Policy of the page. */
+  readonly policy: string
 }
 
 /** The look of pages that belong to no tenant. */
@@ -40,6 +44,12 @@ export class PageRenderer {
     return chooseLanguage(wanted, settings.languages.offered, settings.languages.default)
   }
 
+  /** A text of the language that the page will have. */
+  text(look: Look, wanted: readonly string[], pick: NonNullable<PageInput['lead']>, values: PageInput['values']): string {
+    const { messages, direction } = languages[this.language(look, wanted)]
+    return fillIn(pick(messages), values, direction === 'rtl')
+  }
+
   scopeText(look: Look, wanted: readonly string[], scope: string): string {
     const { scopes } = languages[this.language(look, wanted)].messages
     return Object.hasOwn(scopes, scope) ? scopes[scope as keyof typeof scopes] : scope
@@ -49,41 +59,58 @@ export class PageRenderer {
     const language = this.language(look, input.wanted)
     const { messages: t, direction } = languages[language]
     const { branding, password } = look.settings
+    const rightToLeft = direction === 'rtl'
     const nonce = randomBytes(16).toString('base64url')
     let parsed = this.#parsed.get(input.template)
     if (!parsed) this.#parsed.set(input.template, (parsed = this.#liquid.parse(templates[input.template])))
     const html = this.#liquid.renderSync(parsed, {
       ...input.values,
       t,
+      initial: [...(branding.displayName ?? look.name)][0]?.toUpperCase(),
       language,
       direction,
       nonce,
       brand: branding.displayName ?? look.name,
       color: branding.primaryColor,
+      onColor: textOn(branding.primaryColor),
+      linkColor: readableOnWhite(branding.primaryColor),
       logo: branding.logoUrl,
       minLength: password.minLength,
-      title: fillIn(input.title(t), input.values),
-      lead: input.lead && fillIn(input.lead(t), input.values),
+      lengthHint: fillIn(t.lengthHint, { minLength: password.minLength }),
+      title: fillIn(input.title(t), input.values, rightToLeft),
+      lead: input.lead && fillIn(input.lead(t), input.values, rightToLeft),
       problem: input.problem && t.problems[input.problem],
+      done: input.done?.(t),
     }) as string
-    return { html, nonce }
+    const logo = branding.logoUrl ? ` ${new URL(branding.logoUrl).origin}` : ''
+    // A browser applies form-action to the redirects after a form too, and schemes of native applications cannot be named.
+    const forms = input.leadsTo ? `; form-action 'self' ${input.leadsTo}` : ''
+    return { html, policy: `default-src 'none'; style-src 'nonce-${nonce}'; img-src 'self'${logo}; base-uri 'none'; frame-ancestors 'none'${forms}` }
   }
 
   send(reply: FastifyReply, look: Look, input: PageInput): void {
-    const { html, nonce } = this.render(look, input)
-    const logo = look.settings.branding.logoUrl ? ` ${new URL(look.settings.branding.logoUrl).origin}` : ''
-    // A browser applies form-action to the redirects after a form too, and schemes of native applications cannot be named.
-    const forms = input.leadsTo ? `; form-action 'self' ${input.leadsTo}` : ''
+    const { html, policy } = this.render(look, input)
     void reply
       .status(input.status ?? (input.problem ? 400 : 200))
-      .header(
-        'content-security-policy',
-        `default-src 'none'; style-src 'nonce-${nonce}'; img-src 'self'${logo}; base-uri 'none'; frame-ancestors 'none'${forms}`,
-      )
+      .header('content-security-policy', policy)
       .header('cache-control', 'no-store')
       .type('text/html; charset=utf-8')
       .send(html)
   }
 }
 
-const fillIn = (text: string, values: PageInput['values'] = {}): string => text.replace(/\{(\w+)\}/g, (whole, key: string) => String(values[key] ?? whole))
+/** `isolated` keeps a value from left to right, such as an address, from moving the marks around it (Unicode 16, UAX 9: FSI and PDI). */
+const fillIn = (text: string, values: PageInput['values'] = {}, isolated = false): string =>
+  text.replace(/\{(\w+)\}/g, (whole, key: string) => {
+    const value = values[key]
+    return value === undefined ? whole : isolated ? `\u2068${String(value)}\u2069` : String(value)
+  })
+
+export const noSuchTenant = (pages: PageRenderer, request: FastifyRequest, reply: FastifyReply): void =>
+  pages.send(reply, plainLook, {
+    template: 'notice',
+    title: (t) => t.failed,
+    lead: (t) => t.goBack,
+    wanted: acceptedLanguages(request.headers['accept-language']),
+    status: 404,
+  })

@@ -9,6 +9,9 @@ export type Form = Readonly<Record<string, string | undefined>>
 export const formOf = (request: FastifyRequest): Form =>
   Object.fromEntries(Object.entries((request.body ?? {}) as object).filter((field): field is [string, string] => typeof field[1] === 'string'))
 
+/** No password is longer, so none is cut that a check would take. */
+export const passwordOf = (form: Form, field = 'password'): string => (form[field] ?? '').slice(0, 1024)
+
 /** A form that another site sends on somebody's behalf is not taken, whatever cookies come with it. */
 export const refuseForeign = (request: FastifyRequest, baseUrl: string): void => {
   const { origin } = request.headers
@@ -20,6 +23,8 @@ const problems: Readonly<Record<string, PageProblem>> = {
   'identity.challenge.expired': 'expired',
   'identity.challenge.used': 'taken',
   'identity.challenge.wrong': 'code',
+  'identity.password.wrong': 'password',
+  'identity.password.locked': 'locked',
   'identity.password.too-short': 'short',
   'identity.password.too-weak': 'weak',
   'identity.user.email-taken': 'taken',

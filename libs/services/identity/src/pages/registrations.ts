@@ -1,17 +1,17 @@
 /** Sign-up and password reset: an address is proved before anything is kept under it, and nobody learns which addresses have an account. */
 import { Inject, Injectable } from '@nestjs/common'
 import { isRefusal, type EventMeta, type Refusal } from '@pavan/kernel'
-import { passwordResetRequested, registrationStarted, type EventOf } from '@pavan/contracts'
+import { registrationStarted, type EventOf } from '@pavan/contracts'
 import { Aggregates, type Aggregate } from '@pavan/platform/events/aggregates.js'
 import { Ids } from '@pavan/platform/service/ids.js'
+import { ChallengeMails } from '../challenge/challenge-mails.js'
 import { Challenges, type ChallengeRow } from '../challenge/challenges.js'
-import { Mails } from '../mail/mails.js'
 import type { Tenant } from '../oidc/tenant-directory.js'
 import { UserSessions } from '../oidc/interaction.js'
 import { Users } from '../user/users.js'
 import type { Language } from './messages.js'
 
-type Fact = EventOf<typeof registrationStarted> | EventOf<typeof passwordResetRequested>
+type Fact = EventOf<typeof registrationStarted>
 
 const facts = { category: 'registration', initial: null, decide: () => [], evolve: () => null } as const
 
@@ -30,41 +30,33 @@ export class Registrations {
   constructor(
     @Inject(Users) private readonly users: Users,
     @Inject(Challenges) private readonly challenges: Challenges,
-    @Inject(Mails) private readonly mails: Mails,
+    @Inject(ChallengeMails) private readonly mails: ChallengeMails,
     @Inject(UserSessions) private readonly sessions: UserSessions,
     @Inject(Ids) private readonly ids: Ids,
     @Inject(Aggregates) aggregates: Aggregates,
   ) {
-    this.#facts = aggregates.of(facts, { events: [registrationStarted, passwordResetRequested] })
+    this.#facts = aggregates.of(facts, { events: [registrationStarted] })
   }
 
   async opened(tenant: Tenant, client: string | undefined, meta: EventMeta): Promise<void> {
     await this.#facts.append({ tenant: tenant.id, id: this.ids.make('request'), meta }, [registrationStarted.of({ data: { client } })])
   }
 
-  /** Sends a code to a new address, or a word to the owner of a known one; the id of the challenge either way. */
+  /**
+   * Asks for a code to a new address, or a word to the owner of a known one; the id of the challenge either way. The answer is ready before
+   * anybody has looked which of the two it is.
+   */
   async begin(tenant: Tenant, { email, name, password, client, language }: SignUp): Promise<string> {
     const passwordHash = await this.users.hashNew(tenant.id, password, [email, ...(name === undefined ? [] : [name])])
-    const known = await this.users.byEmail(tenant.id, email)
-    const user = this.ids.make('user')
-    const common = { tenant: tenant.id, purpose: 'sign-up', client, locale: language } as const
-    const challenge = known
-      ? await this.challenges.make({ ...common, user: known.user, decoy: true, sealed: { email } }, () => [
-          this.mails.queue({ tenant, user: known.user, to: email, template: 'already-registered', language }),
-        ])
-      : await this.challenges.make({ ...common, user, sealed: { email, name, passwordHash } }, (code) => [
-          this.mails.queue({ tenant, user, to: email, template: 'verify-email', language, values: { code } }),
-        ])
-    return challenge.id
+    const row = await this.challenges.ask({ tenant: tenant.id, purpose: 'sign-up', client, locale: language, sealed: { email, name, passwordHash } })
+    this.mails.sendSoon(row)
+    return row.id
   }
 
+  /** Another code, as often as the challenge allows. */
   async resend(tenant: Tenant, id: string): Promise<void> {
     const row = await this.challenges.peek(tenant.id, id)
-    const to = row?.sealed?.email
-    if (!row || row.purpose !== 'sign-up' || to === undefined) return
-    const language = (row.locale ?? 'en') as Language
-    const template = row.decoy ? 'already-registered' : 'verify-email'
-    await this.challenges.renew(row, (code) => [this.mails.queue({ tenant, user: row.user, to, template, language, values: { code } })])
+    if (row?.purpose === 'sign-up' && (await this.challenges.askAgain(row))) this.mails.sendSoon(row)
   }
 
   /** The new person, once the code is right. Of several uses of one code, one makes the account. */
@@ -85,16 +77,9 @@ export class Registrations {
     return { user }
   }
 
-  /** Sends a link if the address has an account. */
-  async forgot(tenant: Tenant, email: string, language: Language, link: (token: string) => string, meta: EventMeta): Promise<void> {
-    const known = await this.users.byEmail(tenant.id, email)
-    const usable = known?.status === 'active' ? known : undefined
-    const user = usable?.user ?? this.ids.make('user')
-    await this.challenges.make({ tenant: tenant.id, purpose: 'reset', user, decoy: !usable }, (secret, id) =>
-      usable ? [this.mails.queue({ tenant, user, to: email, template: 'reset-password', language, values: { link: link(`${id}.${secret}`) } })] : [],
-    )
-    if (usable)
-      await this.#facts.append({ tenant: tenant.id, id: this.ids.make('request'), meta, subject: user }, [passwordResetRequested.of({ data: { user } })])
+  /** Asks for a link if the address has an account. Ready, too, before anybody has looked. */
+  async forgot(tenant: Tenant, email: string, language: Language, meta: EventMeta): Promise<void> {
+    this.mails.sendSoon(await this.challenges.ask({ tenant: tenant.id, purpose: 'reset', locale: language, sealed: { email, meta } }))
   }
 
   /** Sets the new password, ends every session. Of several uses of one link, one counts. */

@@ -5,11 +5,13 @@ import { sessionEnded, sessionStarted, signInSucceeded } from '@pavan/contracts'
 import { Aggregates, type Aggregate } from '@pavan/platform/events/aggregates.js'
 import { Ids } from '@pavan/platform/service/ids.js'
 import { insert, keyOf, patch, remove, removeAll } from '@pavan/platform/views/changes.js'
-import { Rows } from '@pavan/platform/views/rows.js'
+import { Rows, type RowChange } from '@pavan/platform/views/rows.js'
+import { ClientDirectory } from '../client/client-directory.js'
 import { artifactKey } from '../oidc/artifact-adapters.js'
 import { countSignIn } from '../oidc/outcome-metrics.js'
 import { UserSessions } from '../oidc/interaction.js'
 import { artifacts } from '../oidc/oidc-tables.js'
+import { LogoutNotices } from './logout-notices.js'
 import { session, type EndReason, type SessionCommand, type SessionEvent, type SessionState, type SignInMethod } from './session.decider.js'
 import { sessionRows, type SessionRow } from './sessions.table.js'
 
@@ -22,11 +24,6 @@ export interface SignIn {
   readonly meta: EventMeta
 }
 
-export interface ForgetOptions {
-  /** The clients have been told already. */
-  readonly silently?: boolean
-}
-
 export interface EndAllOptions {
   readonly meta: EventMeta
   /** The session that stays. */
@@ -35,15 +32,7 @@ export interface EndAllOptions {
   readonly before?: number
 }
 
-/** A session that is over, and the clients that it was used at. */
-export interface EndedSession {
-  readonly tenant: string
-  readonly id: string
-  readonly user: string
-  /** Client → `sid` that its ID tokens carry (OpenID Connect Back-Channel Logout section 2.1). */
-  readonly clients: ReadonlyMap<string, string | undefined>
-}
-
+/** Client → `sid` that its ID tokens carry (OpenID Connect Back-Channel Logout section 2.1), and its grant. */
 type Authorizations = Record<string, { readonly sid?: string; readonly grantId?: string }>
 
 const authorizationsOf = (row: SessionRow): Authorizations => (row.payload?.authorizations as Authorizations | undefined) ?? {}
@@ -51,13 +40,14 @@ const authorizationsOf = (row: SessionRow): Authorizations => (row.payload?.auth
 @Injectable()
 export class Sessions extends UserSessions {
   readonly #aggregate: Aggregate<SessionCommand, SessionEvent, SessionState>
-  #tell: (ended: EndedSession) => Promise<void> = async () => {}
 
   constructor(
     @Inject(Aggregates) aggregates: Aggregates,
     @Inject(Rows) private readonly rows: Rows,
     @Inject(Clock) private readonly clock: Clock,
     @Inject(Ids) private readonly ids: Ids,
+    @Inject(ClientDirectory) private readonly clients: ClientDirectory,
+    @Inject(LogoutNotices) private readonly notices: LogoutNotices,
   ) {
     super()
     this.#aggregate = aggregates.of(session, { events: [sessionStarted, signInSucceeded, sessionEnded] })
@@ -117,21 +107,21 @@ export class Sessions extends UserSessions {
   }
 
   /** Ends one session. The event comes first: a reaction repeats the rest if the process dies in between. */
-  async end(tenant: string, id: string, reason: EndReason, meta: EventMeta, options: ForgetOptions = {}): Promise<boolean> {
+  async end(tenant: string, id: string, reason: EndReason, meta: EventMeta): Promise<boolean> {
     const { state } = await this.#aggregate.load(tenant, id)
     if (state.phase === 'none') {
-      await this.forget(tenant, id, options)
+      await this.forget(tenant, id)
       return false
     }
     // Whoever is erased has no key any more under which the origin could be kept.
     const context = { tenant, id, subject: state.user, meta: reason === 'erased' ? { ...meta, origin: undefined } : meta }
     const { events } = orThrow(await this.#aggregate.handle(context, { type: 'end', reason }))
-    await this.forget(tenant, id, options)
+    await this.forget(tenant, id)
     return events.length > 0
   }
 
-  /** Removes what lives by a session: its cookie, grants, codes and tokens. Harmless when repeated. */
-  async forget(tenant: string, id: string, { silently = false }: ForgetOptions = {}): Promise<void> {
+  /** Removes what lives by a session, its cookie, grants, codes and tokens, and has its clients told. Harmless when repeated. */
+  async forget(tenant: string, id: string): Promise<void> {
     const key = keyOf(tenant, id)
     const row = await this.rows.get(sessionRows, key)
     const tokens = removeAll(artifacts, 'bySession', { tenant, session: id })
@@ -144,11 +134,23 @@ export class Sessions extends UserSessions {
       grantId ? [remove(artifacts, artifactKey(tenant, 'Grant', grantId)), removeAll(artifacts, 'byGrant', { tenant, grant: grantId })] : [],
     )
     const mark = { phase: 'ended', cookie: undefined, payload: undefined, personal: undefined } as const
-    const { applied } = await this.rows.apply([patch(sessionRows, key, mark, { phase: 'alive' }), tokens, ...grants])
-    // Somebody else ended it meanwhile, with everything that it had.
-    if (!applied || silently || !row.user) return
-    const clients = new Map(authorizations.map(([client, { sid }]) => [client, sid]))
-    void this.#tell({ tenant, id, user: row.user, clients })
+    const notices = await this.#noticesOf(row)
+    // When it is not applied, somebody else ended it meanwhile, with everything that it had.
+    const { applied } = await this.rows.apply([patch(sessionRows, key, mark, { phase: 'alive' }), tokens, ...grants, ...notices])
+    if (applied && notices.length > 0) void this.notices.deliver()
+  }
+
+  async #noticesOf(row: SessionRow): Promise<RowChange<any>[]> {
+    const { tenant, user } = row
+    if (!user) return []
+    const told = await Promise.all(
+      Object.entries(authorizationsOf(row)).map(async ([client, { sid }]) =>
+        sid !== undefined && (await this.clients.find(tenant, client))?.settings.backchannelLogoutUri
+          ? [this.notices.queue({ tenant, client, user, sid })]
+          : [],
+      ),
+    )
+    return told.flat()
   }
 
   async endAll(tenant: string, user: string, reason: EndReason, options: EndAllOptions): Promise<number> {
@@ -158,11 +160,6 @@ export class Sessions extends UserSessions {
     const ended = await Promise.all(living.filter((row) => !stays(row)).map(({ id }) => this.end(tenant, id, reason, meta)))
     await this.#removeTokensOfOthers(tenant, user, new Set(living.filter(stays).map(({ id }) => id)))
     return ended.filter(Boolean).length
-  }
-
-  /** Who tells clients that a session is over, after its tokens are gone (back-channel logout). It must not reject. */
-  tellClients(tell: (ended: EndedSession) => Promise<void>): void {
-    this.#tell = tell
   }
 
   /** Refresh tokens for offline access outlive the session that they came from: they end with the others. */

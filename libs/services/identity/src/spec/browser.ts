@@ -22,6 +22,13 @@ export class Browser {
     readonly headers: Record<string, string> = {},
   ) {}
 
+  /** Another one with the same cookies. */
+  copy(): Browser {
+    const other = new Browser(this.origin, this.headers)
+    other.cookies = [...this.cookies]
+    return other
+  }
+
   /** Goes where the redirects lead; stops at the first address outside the provider, without visiting it. */
   async visit(url: string | URL, init: RequestInit = {}): Promise<Visit> {
     const steps: string[] = []

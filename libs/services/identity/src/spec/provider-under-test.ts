@@ -2,6 +2,7 @@
 import { Controller, Get, Inject, Injectable, Param, Req, Res } from '@nestjs/common'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import * as oidc from 'openid-client'
+import { z } from 'zod'
 import { makeId, orThrow, SystemClock, type IdKind } from '@pavan/kernel'
 import { clientRegistered, clientSettings, identityEvents, tenantCreated, type ClientSettings } from '@pavan/contracts'
 import { sqliteAdapters } from '@pavan/sqlite'
@@ -70,11 +71,12 @@ class PlayedPages {
 }
 
 const played = { controllers: [PlayedPages], providers: [PlayedAccounts, { provide: AccountSource, useExisting: PlayedAccounts }, ProviderPages] }
-const { config: _, ...slices } = joinSlices([oidcSlice, played])
+const { config, ...slices } = joinSlices([oidcSlice, played])
 const definition = defineService({
   name: 'identity',
   title: 'Identity',
   ...slices,
+  config: z.object(config),
   events: identityEvents,
   routes: ['/api/v1/identity', '/t'],
   mount: mountProvider,
@@ -102,9 +104,11 @@ export class ProviderUnderTest {
     this.person('usr_ada', { email: 'ada@example.org', emailVerified: true, name: 'Ada', locale: 'en', updatedAt: 1_700_000_000_000 })
   }
 
-  static async start(): Promise<ProviderUnderTest> {
+  static async start(env: Record<string, string> = {}): Promise<ProviderUnderTest> {
     const clock = new SystemClock()
-    return new ProviderUnderTest(await ServiceUnderTest.start(definition, sqliteAdapters({ folder: ':memory:', clock, claimKey: new Uint8Array(32).fill(1) })))
+    return new ProviderUnderTest(
+      await ServiceUnderTest.start(definition, sqliteAdapters({ folder: ':memory:', clock, claimKey: new Uint8Array(32).fill(1) }), env),
+    )
   }
 
   get baseUrl(): string {

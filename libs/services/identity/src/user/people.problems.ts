@@ -5,6 +5,7 @@ export const peopleProblems = {
   'identity.user.exists': { status: 409, title: 'The user exists already', detail: 'Use another id.' },
   'identity.user.email-taken': { status: 409, title: 'The e-mail address is taken', detail: 'Another account of the tenant has it.' },
   'identity.password.wrong': { status: 403, title: 'The password is wrong', detail: 'Send the present password of the account.' },
+  'identity.password.locked': { status: 429, title: 'There were too many wrong passwords', detail: 'Wait a while, or reset the password.' },
   'identity.password.too-short': { status: 400, title: 'The password is too short', detail: 'Choose at least {length} characters.' },
   'identity.password.too-weak': { status: 400, title: 'The password is too easy to guess', detail: 'Make it longer or less usual.' },
   'identity.challenge.expired': { status: 410, title: 'The code or link is not valid any more', detail: 'Start again.' },

@@ -29,6 +29,14 @@ test('registration takes the address, a change of address exchanges it, erasure 
   expect(erased.state).toEqual({ phase: 'erased', emailVerified: false })
 })
 
+test('a new address is verified, and confirming the present one verifies it', () => {
+  const unverified = { ...registered, emailVerified: false } as const
+  expect(run(unverified, { type: 'change-email', email: 'ada@example.org' }).events.map(({ type }) => type)).toEqual(['user.registered', 'user.email-verified'])
+  const moved = run(unverified, { type: 'change-email', email: 'eve@example.org' })
+  expect(moved.state).toMatchObject({ email: 'eve@example.org', emailVerified: true })
+  expect(moved.events[1]).toMatchObject({ personal: { email: 'eve@example.org', previous: 'ada@example.org' } })
+})
+
 test('what already is causes no event', () => {
   expect(run(registered, { type: 'verify-email' }, { type: 'unblock' }, { type: 'change-email', email: 'ada@example.org' }).events).toHaveLength(1)
   expect(run(registered, { type: 'block' }, { type: 'block' }).events).toHaveLength(2)

@@ -67,7 +67,9 @@ export const user: Decider<UserCommand, UserEvent, UserState> = {
       case 'verify-email':
         return state.emailVerified ? [] : [userEmailVerified.of({ data: {} })]
       case 'change-email':
-        return command.email === state.email ? [] : [userEmailChanged.of({ data: {}, personal: { email: command.email } })]
+        if (command.email !== state.email) return [userEmailChanged.of({ data: {}, personal: { email: command.email, previous: state.email } })]
+        // Whoever confirms the address that they have has proved it.
+        return state.emailVerified ? [] : [userEmailVerified.of({ data: {} })]
       case 'change-password': {
         const { method, session, passwordHash } = command
         return [userPasswordChanged.of({ data: { method, session }, secret: { passwordHash } })]

@@ -9,12 +9,11 @@ import { Caller, type CallerIdentity } from '@pavan/platform/http/caller.js'
 import { answerPosition, Command, type CommandEnvelope } from '@pavan/platform/http/command.js'
 import { SelfService } from '@pavan/platform/http/public.js'
 import { Rows } from '@pavan/platform/views/rows.js'
-import { Challenges } from '../challenge/challenges.js'
-import { Mails } from '../mail/mails.js'
 import { UserSessions } from '../oidc/interaction.js'
-import { TenantDirectory, type Tenant } from '../oidc/tenant-directory.js'
+import { TenantDirectory } from '../oidc/tenant-directory.js'
 import { SetUp } from '../set-up/set-up.js'
 import { emailInput } from './email.js'
+import { OwnAccounts } from './own-accounts.js'
 import { Users } from './users.js'
 import { users } from './users.view.js'
 
@@ -51,8 +50,7 @@ export class UsersController {
   constructor(
     @Inject(Users) private readonly users: Users,
     @Inject(UserSessions) private readonly sessions: UserSessions,
-    @Inject(Challenges) private readonly challenges: Challenges,
-    @Inject(Mails) private readonly mails: Mails,
+    @Inject(OwnAccounts) private readonly own: OwnAccounts,
     @Inject(TenantDirectory) private readonly tenants: TenantDirectory,
     @Inject(SetUp) private readonly setUp: SetUp,
     @Inject(Rows) private readonly rows: Rows,
@@ -129,43 +127,36 @@ export class UsersController {
   @Post('me/password')
   @SelfService()
   @Answers(204, undefined, { summary: 'Change my password', description: 'Every other session ends.' })
-  @Refuses('identity.password.wrong', 'identity.password.too-short', 'identity.password.too-weak')
+  @Refuses('identity.password.wrong', 'identity.password.locked', 'identity.password.too-short', 'identity.password.too-weak')
   async changePassword(
     @Body({ schema: passwordChange }) body: z.output<typeof passwordChange>,
     @Caller() { tenant, subject, session }: CallerIdentity,
     @Command() { meta }: CommandEnvelope,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<void> {
-    const { email } = await this.#prove(tenant, subject.id, body.currentPassword)
-    const passwordHash = await this.users.hashNew(tenant, body.newPassword, email === undefined ? [] : [email])
-    const handled = orThrow(await this.users.handle(tenant, subject.id, { type: 'change-password', method: 'change', passwordHash, session }, meta))
-    await this.sessions.endAll(tenant, subject.id, 'password-changed', { meta, except: session })
+    const owner = { tenant, user: subject.id, session, meta }
+    const handled = orThrow(await this.own.changePassword(owner, body.currentPassword, body.newPassword))
     answerPosition(reply, handled.position)
   }
 
   @Post('me/email')
   @SelfService()
-  @Answers(202, challenged, { summary: 'Ask for another e-mail address', description: 'A code goes to the new address.' })
-  @Refuses('identity.password.wrong')
-  async changeEmail(@Body({ schema: emailChange }) body: z.output<typeof emailChange>, @Caller() { tenant, subject }: CallerIdentity) {
-    await this.#prove(tenant, subject.id, body.password)
-    const owner = (await this.tenants.byId(tenant)) as Tenant
-    const { id: challenge } = await this.challenges.make({ tenant, purpose: 'email', user: subject.id, sealed: { email: body.email } }, (code) => [
-      this.mails.queue({
-        tenant: owner,
-        user: subject.id,
-        to: body.email,
-        template: 'change-email',
-        language: owner.settings.languages.default,
-        values: { code },
-      }),
-    ])
-    return { challenge }
+  @Answers(202, challenged, {
+    summary: 'Ask for another e-mail address',
+    description: 'A code goes to the new address. The present address may be named, too: confirming it verifies it.',
+  })
+  @Refuses('identity.password.wrong', 'identity.password.locked')
+  async changeEmail(
+    @Body({ schema: emailChange }) body: z.output<typeof emailChange>,
+    @Caller() { tenant, subject }: CallerIdentity,
+    @Command() { meta }: CommandEnvelope,
+  ) {
+    return { challenge: orThrow(await this.own.askForEmail({ tenant, user: subject.id, meta }, body.password, body.email)) }
   }
 
   @Post('me/email/confirm')
   @SelfService()
-  @Answers(204, undefined, { summary: 'Confirm my new e-mail address' })
+  @Answers(204, undefined, { summary: 'Confirm my new e-mail address', description: 'The old address is told.' })
   @Refuses('identity.challenge.expired', 'identity.challenge.wrong', 'identity.challenge.used', 'identity.user.email-taken')
   async confirmEmail(
     @Body({ schema: emailConfirm }) body: z.output<typeof emailConfirm>,
@@ -173,11 +164,7 @@ export class UsersController {
     @Command() { meta }: CommandEnvelope,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<void> {
-    const row = orThrow(await this.challenges.open(tenant, body.challenge, 'email', body.code))
-    if (row.user !== subject.id || row.sealed?.email === undefined) throw new RefusalError('identity.challenge.expired')
-    const handled = orThrow(await this.users.once(tenant, subject.id, { type: 'change-email', email: row.sealed.email }, { ...meta, commandId: row.id }))
-    await this.challenges.forget(row)
-    answerPosition(reply, handled.position)
+    answerPosition(reply, orThrow(await this.own.confirmEmail({ tenant, user: subject.id, meta }, body.challenge, body.code)).position)
   }
 
   @Post('tenants/:tenant/set-up-links')
@@ -192,11 +179,6 @@ export class UsersController {
     const url = await this.setUp.link(tenant)
     if (url === undefined) throw new RefusalError('identity.set-up.done')
     return { url }
-  }
-
-  async #prove(tenant: string, user: string, given: string): Promise<{ readonly email: string | undefined }> {
-    if (!(await this.users.isPassword(tenant, user, given))) throw new RefusalError('identity.password.wrong')
-    return { email: (await this.users.find(tenant, user))?.email }
   }
 
   async #read(tenant: string, user: string): Promise<z.output<typeof answer>> {

@@ -79,11 +79,6 @@ export class Users extends AccountSource {
     return this.passwords.hash(password)
   }
 
-  async isPassword(tenant: string, id: string, password: string): Promise<boolean> {
-    const { state } = await this.#users.load(tenant, id)
-    return this.passwords.check(password, state.passwordHash)
-  }
-
   /** Checks an address and a password. Known and unknown addresses take the same way through it. */
   async attempt(tenant: string, { email, password, client, application, meta }: Attempt): Promise<AttemptResult> {
     const id = await this.#users.owner(tenant, 'email', email)
@@ -101,6 +96,8 @@ export class Users extends AccountSource {
       if (settings) await this.lockouts.count(tenant, { email, address, user: id, meta }, settings)
       return fail(id === undefined ? 'unknown-account' : 'wrong-password', 'wrong')
     }
+    // Of many guesses at once, a right one is worth nothing when the wrong ones before it have reached the limit meanwhile.
+    if (settings && (await this.lockouts.locked(tenant, email, address, settings))) return fail('locked', 'locked')
     await this.lockouts.clear(tenant, email)
     return subject?.phase === 'active' ? { user: id as string } : fail('blocked', 'blocked')
   }
