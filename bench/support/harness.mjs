@@ -32,14 +32,15 @@ export const temporaryFolder = () => {
 
 const canPin = process.platform === 'linux' && availableParallelism() > 1
 
-/** Runs a Node program on one core and waits until it prints a line that matches. */
-export const startNode = async (file, { args = [], env = {}, ready }) => {
+/** Runs a Node program on one core and waits until it prints a line that matches. `input` goes to its standard input. */
+export const startNode = async (file, { args = [], env = {}, ready, input, ipc = false }) => {
   const command = canPin ? ['taskset', '-c', serverCore, process.execPath] : [process.execPath]
   const child = spawn(command[0], [...command.slice(1), file, ...args], {
     cwd: root,
     env: { ...process.env, NODE_ENV: 'production', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe', ...(ipc ? ['ipc'] : [])],
   })
+  if (input) child.stdin.end(input)
   let output = ''
   const match = await new Promise((resolve, reject) => {
     const look = (chunk) => {
@@ -55,6 +56,13 @@ export const startNode = async (file, { args = [], env = {}, ready }) => {
     pid: child.pid,
     match,
     output: () => output,
+    /** Sends a message and waits for its answer. */
+    ask: (message) =>
+      new Promise((resolve, reject) => {
+        child.once('message', resolve)
+        child.once('exit', () => reject(new Error(`${file} ended:\n${output.slice(-4000)}`)))
+        child.send(message)
+      }),
     stop: () =>
       new Promise((resolve) => {
         if (child.exitCode !== null || child.signalCode !== null) return resolve()
@@ -74,6 +82,9 @@ export const startPavan = async (folder, env = {}) => {
   const operator = JSON.parse(readFileSync(join(folder, 'operator.json'), 'utf8'))
   return { ...server, base, operator }
 }
+
+/** A side of a comparison: calls of `once(worker)` over HTTP, so many at a time. */
+export const side = (pid, concurrency, once) => ({ pid, run: (milliseconds) => load({ concurrency, milliseconds, once }) })
 
 const agent = new Agent({ keepAlive: true, maxSockets: 256 })
 
@@ -107,6 +118,20 @@ export const load = async ({ concurrency, milliseconds, once }) => {
     }),
   )
   return { done, perSecond: done / ((performance.now() - started) / 1000), p50: percentile(times, 0.5), p99: percentile(times, 0.99) }
+}
+
+/** Begins calls at a fixed rate, however long they take: the load of an outside world that does not wait. */
+export const pace = async ({ perSecond, milliseconds, once }) => {
+  const started = performance.now()
+  const running = []
+  let done = 0
+  for (let elapsed = 0; elapsed < milliseconds; elapsed = performance.now() - started) {
+    const due = Math.floor((elapsed / 1000) * perSecond)
+    while (running.length < due) running.push(once().then(() => done++))
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  await Promise.all(running)
+  return { done, perSecond: done / ((performance.now() - started) / 1000) }
 }
 
 export const percentile = (values, share) => {
