@@ -2,7 +2,7 @@
  * What every benchmark shares: servers as child processes pinned to one core, a load generator that checks every answer,
  * CPU time by the kernel's accounting, alternating rounds of ours and its limit, and one result line.
  */
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync, mkdirSync, existsSync } from 'node:fs'
 import { Agent, request as httpRequest } from 'node:http'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -30,10 +30,19 @@ export const temporaryFolder = () => {
   return folder
 }
 
-const canPin = process.platform === 'linux' && availableParallelism() > 1
+const cores = availableParallelism()
+const canPin = process.platform === 'linux' && cores > 1
+let ownCores = false
+/** Takes this process off the servers' core. */
+const leaveServerCore = () => {
+  if (ownCores || !canPin) return
+  ownCores = true
+  execFileSync('taskset', ['-a', '-p', '-c', `1-${cores - 1}`, String(process.pid)], { stdio: 'ignore' })
+}
 
 /** Runs a Node program on one core and waits until it prints a line that matches. `input` goes to its standard input. */
 export const startNode = async (file, { args = [], env = {}, ready, input, ipc = false }) => {
+  leaveServerCore()
   const command = canPin ? ['taskset', '-c', serverCore, process.execPath] : [process.execPath]
   const child = spawn(command[0], [...command.slice(1), file, ...args], {
     cwd: root,
@@ -181,7 +190,7 @@ const version = (name) => JSON.parse(readFileSync(join(root, 'node_modules', nam
 
 /** Prints versions and the result line, and keeps the full run as text in `bench/results/`. */
 export const report = (scenario, { ours, limit = null, ratio = null, must, aim, cpuSecondsPer1000 = null, ...more }) => {
-  const versions = `node ${process.version.slice(1)}, sqlite ${process.versions.sqlite}, oidc-provider ${version('oidc-provider')}, @nestjs/core ${version('@nestjs/core')}, ${availableParallelism()} cores`
+  const versions = `node ${process.version.slice(1)}, sqlite ${process.versions.sqlite}, oidc-provider ${version('oidc-provider')}, @nestjs/core ${version('@nestjs/core')}, ${cores} cores`
   const short = (value) => (Array.isArray(value) ? value.map((one) => round(one)) : typeof value === 'number' ? round(value) : value)
   const result = { scenario, ours: short(ours), limit: short(limit), ratio: short(ratio), must, aim, cpuSecondsPer1000: short(cpuSecondsPer1000) }
   const lines = [

@@ -48,8 +48,7 @@ const kept = 200
  * The library makes its URLs from the Host header and the proxy's headers. Ours are known: whatever a caller or a proxy writes there
  * cannot change an issuer's endpoints, and secure cookies work wherever TLS ends.
  */
-const nameHost = (request: IncomingMessage, baseUrl: string): void => {
-  const { host, protocol } = new URL(baseUrl)
+const nameHost = (request: IncomingMessage, { host, protocol }: URL): void => {
   request.headers.host = host
   request.headers['x-forwarded-host'] = host
   request.headers['x-forwarded-proto'] = protocol.slice(0, -1)
@@ -58,6 +57,7 @@ const nameHost = (request: IncomingMessage, baseUrl: string): void => {
 @Injectable()
 export class Providers {
   readonly #kept = new Recent<Promise<TenantProvider>>(kept)
+  readonly #base: URL
 
   constructor(
     @Inject(TenantDirectory) private readonly tenants: TenantDirectory,
@@ -77,6 +77,7 @@ export class Providers {
     @Inject(Clock) private readonly clock: Clock,
     @Inject(Log) private readonly log: Log,
   ) {
+    this.#base = new URL(tenants.baseUrl)
     tenants.onChange((tenant) => this.#kept.delete(tenant))
     sessions.tellClients((ended) => this.#tellClients(ended))
     signingKeys.onRotated((tenant) => this.#kept.delete(tenant))
@@ -89,7 +90,7 @@ export class Providers {
   /** The provider of the tenant that a request visits. Undefined when there is no such tenant. */
   async visit(slug: string, request: IncomingMessage): Promise<TenantProvider | undefined> {
     const tenant = await this.tenants.bySlug(slug)
-    if (tenant) nameHost(request, this.tenants.baseUrl)
+    if (tenant) nameHost(request, this.#base)
     return tenant && this.of(tenant)
   }
 
@@ -145,6 +146,7 @@ export class Providers {
       secrets: this.secrets,
       facts: this.facts,
       replay: new ReplayAdapter(parts),
+      clients: this.clients,
       log: this.log,
     })
     return { tenant, provider, handle: provider.callback(), secure: provider.proxy, until: nextChange(keys, now) ?? Infinity }
