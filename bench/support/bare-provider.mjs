@@ -97,6 +97,7 @@ const seed = async (count) => {
   for (let index = 0; index < count; index++) {
     const grant = new provider.Grant({ accountId: `user-${index}`, clientId: 'web' })
     grant.addOIDCScope('openid offline_access')
+    grant.addResourceScope(`${issuer}/api`, '')
     const grantId = await grant.save()
     const token = new provider.RefreshToken({
       accountId: `user-${index}`,
@@ -107,7 +108,7 @@ const seed = async (count) => {
       authTime: Math.floor(Date.now() / 1000),
       rotations: 0,
       iiat: Math.floor(Date.now() / 1000),
-      resource: undefined,
+      resource: `${issuer}/api`,
     })
     tokens.push(await token.save())
     if (tokens.length === 1000 || index === count - 1) {

@@ -2,7 +2,7 @@
  * What every benchmark shares: servers as child processes pinned to one core, a load generator that checks every answer,
  * CPU time by the kernel's accounting, alternating rounds of ours and its limit, and one result line.
  */
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync, mkdirSync, existsSync } from 'node:fs'
 import { Agent, request as httpRequest } from 'node:http'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -30,16 +30,26 @@ export const temporaryFolder = () => {
   return folder
 }
 
-const canPin = process.platform === 'linux' && availableParallelism() > 1
+const cores = availableParallelism()
+const canPin = process.platform === 'linux' && cores > 1
+let ownCores = false
+/** Takes this process off the servers' core. */
+const leaveServerCore = () => {
+  if (ownCores || !canPin) return
+  ownCores = true
+  execFileSync('taskset', ['-a', '-p', '-c', `1-${cores - 1}`, String(process.pid)], { stdio: 'ignore' })
+}
 
-/** Runs a Node program on one core and waits until it prints a line that matches. */
-export const startNode = async (file, { args = [], env = {}, ready }) => {
+/** Runs a Node program on one core and waits until it prints a line that matches. `input` goes to its standard input. */
+export const startNode = async (file, { args = [], env = {}, ready, input, ipc = false }) => {
+  leaveServerCore()
   const command = canPin ? ['taskset', '-c', serverCore, process.execPath] : [process.execPath]
   const child = spawn(command[0], [...command.slice(1), file, ...args], {
     cwd: root,
     env: { ...process.env, NODE_ENV: 'production', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe', ...(ipc ? ['ipc'] : [])],
   })
+  if (input) child.stdin.end(input)
   let output = ''
   const match = await new Promise((resolve, reject) => {
     const look = (chunk) => {
@@ -55,6 +65,13 @@ export const startNode = async (file, { args = [], env = {}, ready }) => {
     pid: child.pid,
     match,
     output: () => output,
+    /** Sends a message and waits for its answer. */
+    ask: (message) =>
+      new Promise((resolve, reject) => {
+        child.once('message', resolve)
+        child.once('exit', () => reject(new Error(`${file} ended:\n${output.slice(-4000)}`)))
+        child.send(message)
+      }),
     stop: () =>
       new Promise((resolve) => {
         if (child.exitCode !== null || child.signalCode !== null) return resolve()
@@ -74,6 +91,9 @@ export const startPavan = async (folder, env = {}) => {
   const operator = JSON.parse(readFileSync(join(folder, 'operator.json'), 'utf8'))
   return { ...server, base, operator }
 }
+
+/** A side of a comparison: calls of `once(worker)` over HTTP, so many at a time. */
+export const side = (pid, concurrency, once) => ({ pid, run: (milliseconds) => load({ concurrency, milliseconds, once }) })
 
 const agent = new Agent({ keepAlive: true, maxSockets: 256 })
 
@@ -107,6 +127,20 @@ export const load = async ({ concurrency, milliseconds, once }) => {
     }),
   )
   return { done, perSecond: done / ((performance.now() - started) / 1000), p50: percentile(times, 0.5), p99: percentile(times, 0.99) }
+}
+
+/** Begins calls at a fixed rate, however long they take: the load of an outside world that does not wait. */
+export const pace = async ({ perSecond, milliseconds, once }) => {
+  const started = performance.now()
+  const running = []
+  let done = 0
+  for (let elapsed = 0; elapsed < milliseconds; elapsed = performance.now() - started) {
+    const due = Math.floor((elapsed / 1000) * perSecond)
+    while (running.length < due) running.push(once().then(() => done++))
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  await Promise.all(running)
+  return { done, perSecond: done / ((performance.now() - started) / 1000) }
 }
 
 export const percentile = (values, share) => {
@@ -156,7 +190,7 @@ const version = (name) => JSON.parse(readFileSync(join(root, 'node_modules', nam
 
 /** Prints versions and the result line, and keeps the full run as text in `bench/results/`. */
 export const report = (scenario, { ours, limit = null, ratio = null, must, aim, cpuSecondsPer1000 = null, ...more }) => {
-  const versions = `node ${process.version.slice(1)}, sqlite ${process.versions.sqlite}, oidc-provider ${version('oidc-provider')}, @nestjs/core ${version('@nestjs/core')}, ${availableParallelism()} cores`
+  const versions = `node ${process.version.slice(1)}, sqlite ${process.versions.sqlite}, oidc-provider ${version('oidc-provider')}, @nestjs/core ${version('@nestjs/core')}, ${cores} cores`
   const short = (value) => (Array.isArray(value) ? value.map((one) => round(one)) : typeof value === 'number' ? round(value) : value)
   const result = { scenario, ours: short(ours), limit: short(limit), ratio: short(ratio), must, aim, cpuSecondsPer1000: short(cpuSecondsPer1000) }
   const lines = [

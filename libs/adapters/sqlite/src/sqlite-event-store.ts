@@ -11,6 +11,7 @@ import {
   type StoredEvent,
 } from '@pavan/platform/events/event-store.js'
 import { storeSchema, type AppendAnswer, type EncodedClaim } from './append.program.js'
+import { CommitTail, type CommitRow } from './commit-tail.js'
 import type { Db } from './db.js'
 
 export interface SqliteEventStoreOptions {
@@ -21,18 +22,12 @@ export interface SqliteEventStoreOptions {
   readonly claimKey: Uint8Array
 }
 
-interface CommitRow {
-  readonly seq: number
-  readonly stream: string
-  readonly version: number
-  readonly events: string
-}
-
 export class SqliteEventStore extends EventStore {
   readonly #db: Db
   readonly #context: string
   readonly #claimKey: Uint8Array
   readonly #listeners = new Set<() => void>()
+  readonly #tail = new CommitTail()
   #waking = false
 
   constructor({ db, context, claimKey }: SqliteEventStoreOptions) {
@@ -46,15 +41,9 @@ export class SqliteEventStore extends EventStore {
   async append(stream: StreamId, events: readonly NewEvent[], options: AppendOptions): Promise<AppendResult> {
     if (events.length < 1 || events.length > 1_000) throw new RangeError(`a commit has 1 to 1,000 events, not ${events.length}`)
     const claims = options.claims?.length ? options.claims.map((change) => this.#encode(stream.tenant, change)) : null
-    const answer = await this.#db.write<AppendAnswer>([
-      'append',
-      nameOf(stream),
-      options.expected,
-      events.length,
-      options.commandId ?? null,
-      JSON.stringify(events),
-      claims,
-    ])
+    const name = nameOf(stream)
+    const text = JSON.stringify(events)
+    const answer = await this.#db.write<AppendAnswer>(['append', name, options.expected, events.length, options.commandId ?? null, text, claims])
     switch (answer[0]) {
       case 'conflict':
         throw new VersionConflict(options.expected, answer[1])
@@ -62,7 +51,10 @@ export class SqliteEventStore extends EventStore {
         throw new ClaimTaken(answer[1])
       default: {
         const [outcome, version, seq] = answer
-        if (outcome === 'appended') this.#wake()
+        if (outcome === 'appended') {
+          this.#tail.remember({ seq, stream: name, version, events: text }, events.length)
+          this.#wake()
+        }
         return { version, position: { p: 0, seq }, repeated: outcome === 'repeated' }
       }
     }
@@ -78,14 +70,17 @@ export class SqliteEventStore extends EventStore {
 
   async readAll(after: Position, limit: number): Promise<readonly StoredEvent[]> {
     const events: StoredEvent[] = []
-    const rows = this.#db.reader
-      .statement('SELECT seq, stream, version, events FROM commits WHERE seq > ? ORDER BY seq LIMIT ?')
-      .iterate(after.seq, limit) as unknown as Iterable<CommitRow>
-    for (const row of rows) {
+    for (const row of this.#tail.after(after.seq) ?? this.#rowsAfter(after.seq, limit)) {
       for (const event of this.#open(row)) if (event.position.seq > after.seq) events.push(event)
       if (events.length >= limit) break
     }
     return events.slice(0, limit)
+  }
+
+  #rowsAfter(seq: number, limit: number): Iterable<CommitRow> {
+    return this.#db.reader
+      .statement('SELECT seq, stream, version, events FROM commits WHERE seq > ? ORDER BY seq LIMIT ?')
+      .iterate(seq, limit) as unknown as Iterable<CommitRow>
   }
 
   async claimOwner(tenant: string, name: string, value: string): Promise<StreamId | undefined> {

@@ -1,6 +1,6 @@
 /** Request id and trace of a request, shared by the gateway and the service behind it in the same process. */
-import { getRandomValues, randomBytes } from 'node:crypto'
 import { makeId } from '@pavan/kernel'
+import { drawRandom, fillRandom } from '../service/random-pool.js'
 
 export interface RequestContext {
   readonly requestId: string
@@ -36,11 +36,11 @@ export const setTrace = (raw: object, traceparent: string): void => {
 
 const make = (headers: NonNullable<Carrier['headers']>): RequestContext => {
   const given = typeof headers.traceparent === 'string' ? traceparentShape.exec(headers.traceparent) : null
-  const random = randomBytes(24).toString('hex')
+  const random = drawRandom(24).toString('hex')
   const traceId = given?.[1] ?? random.slice(0, 32)
   const id = headers['x-request-id']
   return {
-    requestId: typeof id === 'string' && requestIdShape.test(id) ? id : makeId('request', Date.now(), (into) => getRandomValues(into)),
+    requestId: typeof id === 'string' && requestIdShape.test(id) ? id : makeId('request', Date.now(), fillRandom),
     traceId,
     traceparent: `00-${traceId}-${random.slice(32)}-${given?.[2] ?? '00'}`,
     ...(given ? { parent: given[0] } : {}),

@@ -1,6 +1,6 @@
 /** Data keys of subjects, opened and kept for a while; what is sealed under one can be read until the key is destroyed. */
-import { randomBytes } from 'node:crypto'
-import { decrypt, encrypt, type KeyEncryptionKey } from './kek.js'
+import { randomBytes, type KeyObject } from 'node:crypto'
+import { decrypt, encrypt, secretKey, type KeyEncryptionKey } from './kek.js'
 import type { SubjectKeyStore } from './subject-key-store.js'
 
 /** Opened keys in memory: 100 bytes each. */
@@ -15,8 +15,8 @@ export class SubjectErased extends Error {
 
 export class KeyRing {
   /** Oldest use first. */
-  readonly #open = new Map<string, Uint8Array>()
-  readonly #loading = new Map<string, Promise<Uint8Array | undefined>>()
+  readonly #open = new Map<string, KeyObject>()
+  readonly #loading = new Map<string, Promise<KeyObject | undefined>>()
   readonly #destroyed = new Set<string>()
 
   constructor(
@@ -65,11 +65,11 @@ export class KeyRing {
     return count
   }
 
-  #cached(tenant: string, subject: string): Uint8Array | undefined {
+  #cached(tenant: string, subject: string): KeyObject | undefined {
     return this.#open.get(`${tenant}/${subject}`)
   }
 
-  #load(tenant: string, subject: string, create: boolean): Promise<Uint8Array | undefined> {
+  #load(tenant: string, subject: string, create: boolean): Promise<KeyObject | undefined> {
     const name = `${tenant}/${subject}`
     if (this.#destroyed.has(name)) return Promise.resolve(undefined)
     const running = this.#loading.get(name)
@@ -80,7 +80,7 @@ export class KeyRing {
     return loading
   }
 
-  async #fetch(tenant: string, subject: string, create: boolean): Promise<Uint8Array | undefined> {
+  async #fetch(tenant: string, subject: string, create: boolean): Promise<KeyObject | undefined> {
     const name = `${tenant}/${subject}`
     let found = await this.store.get(tenant, subject)
     if (found.state === 'unknown' && create) {
@@ -89,7 +89,7 @@ export class KeyRing {
     }
     if (found.state === 'destroyed') this.#destroyed.add(name)
     if (found.state !== 'present') return undefined
-    const key = await this.kek.unwrap(found.key.wrapped, associated(tenant, subject), found.key.kek)
+    const key = secretKey(await this.kek.unwrap(found.key.wrapped, associated(tenant, subject), found.key.kek))
     if (this.#destroyed.has(name)) return undefined // destroyed while it was being read
     this.#open.set(name, key)
     if (this.#open.size > capacity) this.#evict()

@@ -1,6 +1,7 @@
 /** How oidc-provider is set up for one tenant. Every value that the library calls a default for development is set here. */
 import { errors, interactionPolicy, type ClientMetadata, type Configuration, type KoaContextWithOIDC } from 'oidc-provider'
 import { ownMetadata, openidScopes } from '../client/client-directory.js'
+import { InlineSigningKey } from '../signing-key/inline-signing-key.js'
 import type { SigningKey } from '../signing-key/signing-keys.decider.js'
 import type { Sessions } from '../session/sessions.js'
 import type { AccountSource } from './account-source.js'
@@ -104,7 +105,7 @@ export const configurationOf = (parts: ConfigurationParts): Configuration => {
 
   return {
     adapter: parts.adapter,
-    jwks: { keys: parts.keys.map(({ privateJwk }) => privateJwk as Record<string, string>) },
+    jwks: { keys: parts.keys.map((key) => new InlineSigningKey(key)) },
     acrValues: [],
     claims: {
       ...Object.fromEntries(Object.entries(claimsByScope).map(([scope, claims]) => [scope, [...claims]])),
@@ -148,6 +149,7 @@ export const configurationOf = (parts: ConfigurationParts): Configuration => {
       claimsParameter: { enabled: true },
       clientCredentials: { enabled: true },
       dPoP: { enabled: true },
+      externalSigningSupport: { enabled: true, ack: 'experimental-01' },
       introspection: {
         enabled: true,
         // A resource server may ask about access tokens; a refresh token is its client's own affair (RFC 7662 section 4).

@@ -9,9 +9,11 @@ import { RefusalError } from '@pavan/kernel'
 import { remove, removeAll } from '@pavan/platform/views/changes.js'
 import type { Rows } from '@pavan/platform/views/rows.js'
 import type { Log } from '@pavan/platform/telemetry/log.js'
+import type { ClientDirectory, ClientMetadata } from '../client/client-directory.js'
 import type { ClientSecrets } from '../client/client-secrets.js'
 import type { LogoutNotices } from '../session/logout-notices.js'
 import type { Sessions } from '../session/sessions.js'
+import { isClientId } from './client-adapter.js'
 import { artifactKey, familyOf, makeRefreshToken, type ReplayAdapter } from './artifact-adapters.js'
 import { artifacts, fingerprint } from './oidc-tables.js'
 import { countTokenRequest } from './outcome-metrics.js'
@@ -26,6 +28,7 @@ export interface ExtensionParts {
   readonly secrets: ClientSecrets
   readonly notices: LogoutNotices
   readonly facts: TokenFacts
+  readonly clients: ClientDirectory
   readonly replay: ReplayAdapter
   readonly log: Log
 }
@@ -55,6 +58,25 @@ export const extendProvider = (provider: Provider, parts: ExtensionParts): void 
   provider.use((ctx, next) => (ctx.method === 'GET' && ctx.path.startsWith('/auth') ? authorization(ctx as never, next, parts) : next()))
 }
 
+/**
+ * The library makes a digest of a client's whole metadata at each request, to see whether it has changed. The directory knows:
+ * unchanged metadata is the same object.
+ */
+const rememberClients = (provider: Provider, { tenant, clients }: ExtensionParts): void => {
+  type ClientModel = { find(id: string): Promise<object | undefined> }
+  const model = provider.Client as unknown as ClientModel
+  const find = model.find.bind(model)
+  const known = new WeakMap<ClientMetadata, object>()
+  model.find = async (id) => {
+    const metadata = isClientId(id) ? await clients.metadata(tenant, id) : undefined
+    const before = metadata && known.get(metadata)
+    if (before) return before
+    const found = await find(id)
+    if (metadata && found) known.set(metadata, found)
+    return found
+  }
+}
+
 interface SessionModel {
   uid: string
   loginAccount(details: object): void
@@ -73,6 +95,7 @@ export interface TellingClient {
 
 const extendModels = (provider: Provider, parts: ExtensionParts): void => {
   const { tenant } = parts
+  rememberClients(provider, parts)
   const client = provider.Client.prototype as unknown as TellingClient
   client.compareClientSecret = function (secret) {
     return parts.secrets.verify(tenant, this.clientId, secret)

@@ -45,8 +45,7 @@ const kept = 200
  * The library makes its URLs from the Host header and the proxy's headers. Ours are known: whatever a caller or a proxy writes there
  * cannot change an issuer's endpoints, and secure cookies work wherever TLS ends.
  */
-const nameHost = (request: IncomingMessage, baseUrl: string): void => {
-  const { host, protocol } = new URL(baseUrl)
+const nameHost = (request: IncomingMessage, { host, protocol }: URL): void => {
   request.headers.host = host
   request.headers['x-forwarded-host'] = host
   request.headers['x-forwarded-proto'] = protocol.slice(0, -1)
@@ -55,6 +54,7 @@ const nameHost = (request: IncomingMessage, baseUrl: string): void => {
 @Injectable()
 export class Providers {
   readonly #kept = new Recent<Promise<TenantProvider>>(kept)
+  readonly #base: URL
 
   constructor(
     @Inject(TenantDirectory) private readonly tenants: TenantDirectory,
@@ -76,6 +76,7 @@ export class Providers {
     @Inject(Clock) private readonly clock: Clock,
     @Inject(Log) private readonly log: Log,
   ) {
+    this.#base = new URL(tenants.baseUrl)
     tenants.onChange((tenant) => this.#kept.delete(tenant))
     notices.sendBy((notice) => this.#tellClient(notice))
     signingKeys.onRotated((tenant) => this.#kept.delete(tenant))
@@ -88,7 +89,7 @@ export class Providers {
   /** The provider of the tenant that a request visits. Undefined when there is no such tenant. */
   async visit(slug: string, request: IncomingMessage): Promise<TenantProvider | undefined> {
     const tenant = await this.tenants.bySlug(slug)
-    if (tenant) nameHost(request, this.tenants.baseUrl)
+    if (tenant) nameHost(request, this.#base)
     return tenant && this.of(tenant)
   }
 
@@ -143,6 +144,7 @@ export class Providers {
       notices: this.notices,
       facts: this.facts,
       replay: new ReplayAdapter(parts),
+      clients: this.clients,
       log: this.log,
     })
     return { tenant, provider, handle: provider.callback(), secure: provider.proxy, until: nextChange(keys, now) ?? Infinity }
