@@ -6,7 +6,8 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { root, EmbeddedSystem } from '../support/embedded-system.js'
+import { EmbeddedSystem } from '../support/embedded-system.js'
+import { root } from '../support/root.js'
 
 interface Step {
   readonly code: string

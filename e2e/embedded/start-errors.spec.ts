@@ -5,7 +5,8 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, syml
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { root, StartFailed, EmbeddedSystem, type StartOptions } from '../support/embedded-system.js'
+import { StartFailed, EmbeddedSystem, type StartOptions } from '../support/embedded-system.js'
+import { root } from '../support/root.js'
 
 const place = mkdtempSync(join(tmpdir(), 'pavan-start-'))
 afterAll(() => rmSync(place, { recursive: true, force: true }))

@@ -23,7 +23,7 @@ const servers = (): Record<string, string> => {
 
 /** Databases and topics of one system among others on the same servers. */
 const ownNames = (): Record<string, string> => {
-  const name = `pavan_${randomBytes(4).toString('hex')}`
+  const name = `pavan-${randomBytes(4).toString('hex')}`
   return { PAVAN_DATABASE_PREFIX: name, KAFKA_TOPIC_PREFIX: name }
 }
 

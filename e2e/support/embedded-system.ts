@@ -4,9 +4,8 @@ import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { root } from './root.js'
 import { System, type Operator, type Stored } from './system.js'
-
-export const root = join(import.meta.dirname, '../..')
 
 export interface StartOptions {
   /** Data folder; a new temporary one by default. */

@@ -1,5 +1,5 @@
 /** Every document and every record that a distributed system keeps, read past its own adapters. */
-import { Kafka, logLevel } from 'kafkajs'
+import kafkajs from 'kafkajs'
 import mongoose from 'mongoose'
 import type { Stored } from './system.js'
 
@@ -27,7 +27,7 @@ async function* documents(url: string, prefix: string): AsyncGenerator<Stored> {
 }
 
 async function* records(brokers: string, prefix: string): AsyncGenerator<Stored> {
-  const kafka = new Kafka({ brokers: brokers.split(','), logLevel: logLevel.NOTHING })
+  const kafka = new kafkajs.Kafka({ brokers: brokers.split(','), logLevel: kafkajs.logLevel.NOTHING })
   const admin = kafka.admin()
   await admin.connect()
   const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(prefix))

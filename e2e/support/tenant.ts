@@ -1,4 +1,5 @@
 /** A tenant made by the management API, and a person who comes to it through the hosted pages. */
+import { randomBytes } from 'node:crypto'
 import * as oidc from 'openid-client'
 import { Browser, call, expectStatus } from './http.js'
 import { eventually } from './parallel.js'
@@ -28,9 +29,11 @@ export interface Tenant {
   readonly config: oidc.Configuration
 }
 
-export const makeTenant = async (system: System, slug: string): Promise<Tenant> => {
+export const makeTenant = async (system: System, name: string): Promise<Tenant> => {
+  // Specs may share a system, and may come to it again.
+  const slug = `${name}-${randomBytes(3).toString('hex')}`
   const operator = await operatorToken(system)
-  const { id } = expectStatus(await call(`${system.base}/api/v1/admin/tenants`, { token: operator, json: { slug, name: slug } }), 201).json
+  const { id } = expectStatus(await call(`${system.base}/api/v1/admin/tenants`, { token: operator, json: { slug, name } }), 201).json
   const issuer = `${system.base}/t/${slug}`
   const secrets = `${system.base}/api/v1/identity/tenants/${id}/clients/management/secrets`
   const { secret } = await eventually(async () => {
@@ -59,6 +62,8 @@ export const makeTenant = async (system: System, slug: string): Promise<Tenant> 
     postLogoutRedirectUris: [`${callback}/bye`],
   }
   const client = (await api('POST', '/api/v1/admin/clients', { application, settings })).json.id
+  // The client comes to the issuer by an event too.
+  await eventually(async () => (await call(`${issuer}/auth?client_id=${client}`)).text.includes('response_type') || undefined)
   const config = await oidc.discovery(new URL(issuer), client, undefined, oidc.None(), { execute: [oidc.allowInsecureRequests] })
   return { id, slug, issuer, api, token, application, client, config }
 }

@@ -2,7 +2,7 @@
 // A room is a folder; a suffix rule narrows a room further, so each entry carries everything that holds for its files.
 
 const drivers = ['node:sqlite', 'better-sqlite3', 'mongoose', 'mongodb', 'kafkajs', 'pg', 'redis', 'ioredis']
-const adapters = ['sqlite', 'mongo', 'kafka']
+const adapters = ['sqlite', 'mongo', 'kafka', 'distributed']
 const services = ['identity', 'authorization', 'admin', 'profiles', 'audit', 'analytics', 'integration', 'gateway']
 const workspace = (names) => `^@pavan/(${names.join('|')})(/|$)`
 const exactly = (names) => `^(${names.map((name) => name.replace(/[.]/g, '\\$&')).join('|')})(/|$)`
@@ -44,6 +44,8 @@ const adapter = (own) => [
   },
   forbid.nest,
 ]
+/** The one adapter that is made of others. */
+const composed = [...always, forbid.drivers, forbid.services, forbid.nest]
 const service = (own) => [...always, forbid.drivers, forbid.adapters, { ...forbid.services, regex: workspace(services.filter((name) => name !== own)) }]
 // A negation in a group ends oxlint's search, so a group comes after the plain patterns.
 const decider = [
@@ -87,10 +89,13 @@ export const roomOverrides = [
   { files: ['libs/contracts/src/**/*.spec.ts'], rules: restrict([...always, forbid.services, forbid.adapters, forbid.platform]) },
   { files: ['libs/platform/src/**/*.ts'], rules: restrict(platform) },
   { files: ['libs/platform/src/**/*.spec.ts'], rules: restrict(testable(platform)) },
-  ...adapters.flatMap((own) => [
-    { files: [`libs/adapters/${own}/src/**/*.ts`], rules: restrict(adapter(own)) },
-    { files: [`libs/adapters/${own}/src/**/*.spec.ts`], rules: restrict(testable(adapter(own))) },
-  ]),
+  ...adapters
+    .filter((own) => own !== 'distributed')
+    .flatMap((own) => [
+      { files: [`libs/adapters/${own}/src/**/*.ts`], rules: restrict(adapter(own)) },
+      { files: [`libs/adapters/${own}/src/**/*.spec.ts`], rules: restrict(testable(adapter(own))) },
+    ]),
+  { files: ['libs/adapters/distributed/src/**/*.ts'], rules: restrict(composed) },
   ...services.flatMap((own) => [
     { files: [`libs/services/${own}/src/**/*.ts`], rules: restrict(service(own)) },
     { files: [`libs/services/${own}/src/**/*.spec.ts`, `libs/services/${own}/src/spec/**/*.ts`], rules: restrict(testable(service(own))) },

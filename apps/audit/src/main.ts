@@ -1,11 +1,11 @@
 /** The audit service in a process of its own. */
 import { runApp } from '@pavan/platform/service/run-app.js'
 import { auditService } from '@pavan/audit/audit.service.js'
-import { sqliteAdapters } from '@pavan/sqlite'
+import { distributedAdapters } from '@pavan/distributed'
 
 await runApp({
   services: [auditService],
-  adapters: ({ folder, clock, keyIn }) => sqliteAdapters({ folder, clock, claimKey: () => keyIn('claim.key') }),
-  keeps: 'folder',
+  adapters: distributedAdapters,
+  keeps: 'nothing',
   version: '0.1.0',
 })

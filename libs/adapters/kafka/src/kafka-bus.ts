@@ -4,7 +4,8 @@ import type { Position } from '@pavan/kernel'
 import { Bus, type Subscription } from '@pavan/platform/bus/bus.js'
 import type { StoredEvent } from '@pavan/platform/events/event-store.js'
 import type { BusAdapters } from '@pavan/platform/service/compose-adapters.js'
-import { checkKafka, type Finding, type Expected } from './check-kafka.js'
+import type { Finding } from '@pavan/platform/service/finding.js'
+import { checkKafka, type Expected } from './check-kafka.js'
 import { within } from './kafka-errors.js'
 import { KafkaHeads } from './kafka-heads.js'
 import { defaults, makeClient, type KafkaOptions } from './kafka-options.js'
@@ -67,7 +68,7 @@ class KafkaBus extends Bus {
   }
 }
 
-export interface KafkaAdapters extends BusAdapters {
+export interface KafkaAdapters extends Omit<BusAdapters, 'check'> {
   /** What an operator should know or mend, for contexts whose topics should be there. */
   check(expected: Expected): Promise<readonly Finding[]>
 }

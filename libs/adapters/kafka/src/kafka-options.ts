@@ -1,5 +1,5 @@
 /** What the bus is told, and how a client of kafkajs is made of it. */
-import { Kafka, logLevel, type KafkaConfig, type SASLOptions } from 'kafkajs'
+import kafkajs, { type Kafka, type KafkaConfig, type SASLOptions } from 'kafkajs'
 import type { Log } from '@pavan/platform/telemetry/log.js'
 import { calmQueues } from './kafkajs-internals.js'
 
@@ -38,7 +38,7 @@ const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 10 }
 export const makeClient = (options: KafkaOptions, more: Partial<KafkaConfig> = {}): Kafka => {
   calmQueues()
   const tls = options.tls
-  return new Kafka({
+  return new kafkajs.Kafka({
     brokers: [...options.brokers],
     clientId: options.clientId ?? 'pavan',
     connectionTimeout: 1_000,
@@ -47,7 +47,7 @@ export const makeClient = (options: KafkaOptions, more: Partial<KafkaConfig> = {
     retry,
     ...(tls ? { ssl: tls === true ? true : { ca: [tls.ca] } } : {}),
     ...(options.sasl ? { sasl: options.sasl } : {}),
-    logLevel: logLevel.INFO,
+    logLevel: kafkajs.logLevel.INFO,
     // What kafkajs calls an error is often a reconnection that succeeds: we say what matters ourselves.
     logCreator:
       () =>

@@ -1,5 +1,5 @@
 /** Writes events to their topics. Order within a partition is the caller's: one relay publishes a partition, one batch after the other. */
-import { CompressionTypes, type Kafka, type Message, type Producer, type RecordMetadata } from 'kafkajs'
+import kafkajs, { type Kafka, type Message, type Producer, type RecordMetadata } from 'kafkajs'
 import type { StoredEvent } from '@pavan/platform/events/event-store.js'
 import { encode } from './cloud-event.js'
 import { topicOf, type KafkaOptions } from './kafka-options.js'
@@ -53,7 +53,7 @@ export class KafkaPublisher {
     const compress = this.options.compression !== 'none' && part.bytes >= worthCompressing
     const written = await this.#producer.sendBatch({
       acks: -1,
-      compression: compress ? CompressionTypes.GZIP : CompressionTypes.None,
+      compression: compress ? kafkajs.CompressionTypes.GZIP : kafkajs.CompressionTypes.None,
       topicMessages: [...part.topics].map(([topic, { messages }]) => ({ topic, messages })),
     })
     return written.flatMap((one) => endOf(part, one) ?? [])

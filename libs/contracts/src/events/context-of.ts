@@ -4,7 +4,7 @@ import { authorizationEvents } from './authorization.events.js'
 import { identityEvents } from './identity.events.js'
 import { profilesEvents, storePurged } from './profiles.events.js'
 
-export const contexts = ['identity', 'admin', 'authorization', 'profiles', 'audit', 'analytics'] as const
+export const contexts = ['identity', 'admin', 'authorization', 'profiles', 'audit', 'analytics', 'gateway'] as const
 export type Context = (typeof contexts)[number]
 
 const writers: ReadonlyMap<string, readonly Context[]> = new Map<string, readonly Context[]>([

@@ -28,8 +28,11 @@ const open = async (keys: KeyRing, sealed: string): Promise<string> => {
   }
 }
 
+/** Whether the service has ever run on this data. */
+export const hasIndexKey = async (rows: Rows): Promise<boolean> => (await rows.get(serviceSecrets, name)) !== undefined
+
 export const indexKey = async (rows: Rows, keys: KeyRing): Promise<Uint8Array> => {
-  if (!(await rows.get(serviceSecrets, name))) {
+  if (!(await hasIndexKey(rows))) {
     const sealed = await keys.seal(tenant, subject, name, randomBytes(32).toString('base64'))
     // Of several copies that start together one wins; all read what is stored.
     await rows.apply([insert(serviceSecrets, name, { sealed })])

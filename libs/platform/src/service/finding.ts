@@ -3,6 +3,6 @@ export interface Finding {
   readonly level: 'ok' | 'warning' | 'error'
   /** One sentence without a stack or an error number. */
   readonly sentence: string
-  /** One sentence that begins with a verb; empty where nothing is wrong. */
-  readonly remedy: string
+  /** One sentence that begins with a verb; absent where nothing is wrong. */
+  readonly remedy?: string
 }

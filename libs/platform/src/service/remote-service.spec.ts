@@ -126,6 +126,18 @@ test('a body that no operation takes is not sent on', async () => {
   expect([answer.status, (await answer.json()).code, calls]).toEqual([413, 'request.body.too-large', 0])
 })
 
+test('a service that is not ready yet is asked again what it is', async () => {
+  let asked = 0
+  const { url } = await listen((_request, response) => {
+    asked++
+    if (asked === 1) response.writeHead(503).end('{"code":"service.unavailable"}')
+    else response.end(JSON.stringify({ name: 'notes', title: 'Notes', routes: ['/api/v1/notes'], problems: {} }))
+  })
+  await gateway(url)
+  await described()
+  expect([asked, remote?.routes]).toEqual([2, ['/api/v1/notes']])
+})
+
 test('a service that starts after the gateway is known as soon as it is there', async () => {
   const { server, url } = await listen((_request, response) =>
     response.end(JSON.stringify({ name: 'notes', title: 'Notes', routes: ['/api/v1/notes'], problems: {} })),

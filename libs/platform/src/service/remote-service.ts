@@ -128,9 +128,9 @@ export class RemoteService implements KnownService {
     return [...turn.filter(({ restUntil }) => restUntil <= now), ...turn.filter(({ restUntil }) => restUntil > now)]
   }
 
-  async #json<T>(path: string): Promise<T> {
+  async #json<T>(path: string, statuses: readonly number[] = [200]): Promise<T> {
     const { statusCode, body } = await this.#send({ method: 'GET', path, headers: {} })
-    if (statusCode !== 200 && statusCode !== 503) {
+    if (!statuses.includes(statusCode)) {
       await body.dump()
       throw new Error(`${this.name} answered ${statusCode}`)
     }
@@ -139,7 +139,7 @@ export class RemoteService implements KnownService {
 
   async status(): Promise<ServiceStatus> {
     const gone: ServiceStatus = { service: this.name, ready: false, version: '', relay: { events: 0, seconds: 0 }, consumers: [], lastError: 'no copy answers' }
-    const { services } = await this.#json<{ services?: readonly ServiceStatus[] }>('/readyz').catch(() => ({ services: undefined }))
+    const { services } = await this.#json<{ services?: readonly ServiceStatus[] }>('/readyz', [200, 503]).catch(() => ({ services: undefined }))
     return services?.[0] ?? gone
   }
 

@@ -52,11 +52,22 @@ const kekOf = (config: AppConfig, { keyIn }: Start, keeps: App['keeps']): LocalK
   return new LocalKeyEncryptionKey(config.PAVAN_KEK ?? keyIn('kek.key'), config.PAVAN_KEK_FORMER)
 }
 
+/** A server that has just been started may need some seconds more than its clients. */
+const patienceMs = 20_000
+
 const checkSurroundings = async (adapters: Adapters, log: Log): Promise<void> => {
-  const findings = (await adapters.check?.()) ?? []
-  for (const { level, sentence, remedy } of findings) if (level === 'warning') log.warn({ remedy }, sentence)
-  const wrong = findings.find(({ level }) => level === 'error')
-  if (wrong) throw new StartError(wrong.sentence, wrong.remedy)
+  const end = performance.now() + patienceMs
+  for (;;) {
+    const findings = (await adapters.check?.()) ?? []
+    const wrong = findings.find(({ level }) => level === 'error')
+    if (!wrong) {
+      for (const { level, sentence, remedy } of findings) if (level === 'warning') log.warn({ remedy }, sentence)
+      return
+    }
+    if (performance.now() > end) throw new StartError(wrong.sentence, wrong.remedy ?? 'Run `pavan doctor` to learn more.')
+    log.warn({ remedy: wrong.remedy }, wrong.sentence)
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+  }
 }
 
 const start = async (app: App): Promise<void> => {

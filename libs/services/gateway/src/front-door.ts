@@ -31,6 +31,9 @@ export interface DoorParts {
   readonly own: RequestHandler
 }
 
+/** What the gateway answers itself, however little it knows of the services. */
+const own = /^\/(docs|openapi\.json|problems|healthz|readyz|metrics)?(\/|$)/
+
 /** Asked by machines that must get an answer when the system is busiest. */
 const always = new Set(['/healthz', '/readyz', '/metrics'])
 
@@ -55,6 +58,7 @@ export class FrontDoor {
       if (this.parts.pressure.overloaded()) return this.#refuse(request, response, 'service.overloaded', 1)
       this.parts.pressure.enter(response)
     }
+    if (!this.#routes.find(path) && !this.#routes.complete && !own.test(path)) return this.#refuse(request, response, 'service.unavailable', 1)
     if ((request.url as string).includes('%00')) return this.#refuse(request, response, 'request.parameter.invalid')
     if (api && answerPreflight(request, response, this.parts.origins)) return
     this.#pass(request, response, path, api).catch((error: unknown) => {
@@ -74,7 +78,6 @@ export class FrontDoor {
     }
     const service = this.#routes.find(path)
     if (service) service.handle(request, response)
-    else if (path.startsWith('/api/') && !this.#routes.complete) this.#refuse(request, response, 'service.unavailable', 1)
     else this.parts.own(request, response)
   }
 
