@@ -50,7 +50,7 @@ interface Wanted {
 }
 
 /** How long an undecided attempt of another stream is waited for, by the clock of whoever waits. */
-const patienceMs = 2_000
+const claimPatienceMs = 2_000
 const writing = { writeConcern: durable }
 
 export class Claims {
@@ -60,7 +60,12 @@ export class Claims {
   readonly #local = new KeyedMutex()
   #open = new Map<string, string>()
 
-  constructor(claims: Collection<ClaimDoc>, commits: Collection<CommitDoc>, key: Uint8Array) {
+  constructor(
+    claims: Collection<ClaimDoc>,
+    commits: Collection<CommitDoc>,
+    key: Uint8Array,
+    private readonly patienceMs = claimPatienceMs,
+  ) {
     this.#claims = claims
     this.#commits = commits
     this.#key = key
@@ -134,7 +139,7 @@ export class Claims {
         const t = [...(doc.s === s ? undecided : []), reserved.attempt]
         const v = await this.#replace(doc, { s, t, r: doc.s === s && !released ? doc.r : [], o: true })
         if (v !== undefined) return void reserved.taken.set(hash, v)
-      } else if (performance.now() - (since.get(doc.v) ?? since.set(doc.v, performance.now()).get(doc.v)!) < patienceMs) await pause(Math.random() * Math.min(25, 4 * attempt))
+      } else if (performance.now() - (since.get(doc.v) ?? since.set(doc.v, performance.now()).get(doc.v)!) < this.patienceMs) await pause(Math.random() * Math.min(25, 4 * attempt))
       else await this.#end(undecided)
     }
   }

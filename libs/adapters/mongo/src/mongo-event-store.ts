@@ -19,6 +19,8 @@ export interface MongoEventStoreOptions {
   readonly partitions: number
   /** Names this copy of the service; no two have the same. */
   readonly copy: string
+  /** How long somebody else's undecided reservation is waited for; 2 s by default, less in proofs. */
+  readonly claimPatienceMs?: number
 }
 
 const orphansEveryMillis = 1_000
@@ -50,7 +52,7 @@ export class MongoEventStore extends EventStore {
     const { db, partitions } = options
     this.#commits = db.collection<CommitDoc>('commits')
     this.#log = db.collection<LogDoc>('log')
-    this.#claims = new Claims(db.collection<ClaimDoc>('claims'), this.#commits, options.claimKey)
+    this.#claims = new Claims(db.collection<ClaimDoc>('claims'), this.#commits, options.claimKey, options.claimPatienceMs)
     this.#inserter = new CommitInserter(this.#commits)
     this.#partitions = Array.from(
       { length: partitions },
@@ -324,6 +326,18 @@ export class MongoEventStore extends EventStore {
         (q) => this.#mark([{ _id: commit._id, q }]),
         () => undefined,
       )
+  }
+
+  /** For proofs: stops as a process that is killed does. */
+  abandon(): void {
+    this.#closed = true
+    for (const timer of this.#timers) clearInterval(timer)
+    this.#leases.abandon()
+  }
+
+  /** Settles what writers that are gone have left undecided. */
+  settleClaims(): Promise<void> {
+    return this.#claims.sweep()
   }
 
   async close(): Promise<void> {

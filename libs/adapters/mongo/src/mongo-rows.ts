@@ -26,6 +26,8 @@ import {
 export interface MongoRowsOptions {
   readonly db: Db
   readonly clock: Clock
+  /** How long somebody else's undecided change is waited for; 2 s by default, less in proofs. */
+  readonly lockPatienceMs?: number
 }
 
 const sweepEveryMillis = 60_000
@@ -43,11 +45,11 @@ export class MongoRows extends Rows {
   readonly #opened = new Map<string, RowShape>()
   readonly #timers: readonly NodeJS.Timeout[]
 
-  private constructor({ db, clock }: MongoRowsOptions) {
+  private constructor({ db, clock, lockPatienceMs }: MongoRowsOptions) {
     super()
     this.#db = db
     this.#clock = clock
-    this.#commits = new RowCommits(db)
+    this.#commits = new RowCommits(db, lockPatienceMs)
     this.#timers = [
       setInterval(() => void this.sweep().catch(() => undefined), sweepEveryMillis).unref(),
       setInterval(() => void this.#commits.recover(false, Date.now()).catch(() => undefined), recoverEveryMillis).unref(),

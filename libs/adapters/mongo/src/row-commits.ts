@@ -27,7 +27,7 @@ interface Decision {
 }
 
 /** How long a lock without a decision is waited for, by the clock of whoever waits. */
-const patienceMs = 2_000
+const lockPatienceMs = 2_000
 /** How long decisions are kept for writers that do not know them yet. */
 const keepMs = 3_600_000
 const atOnce = 1_000
@@ -43,7 +43,10 @@ export class RowCommits {
   /** Committed decisions that were there in the last round of `recover`. */
   #seen = new Set<string>()
 
-  constructor(db: Db) {
+  constructor(
+    db: Db,
+    private readonly patienceMs = lockPatienceMs,
+  ) {
     this.#db = db
     this.#decisions = db.collection<Decision>('commits_of_rows')
   }
@@ -183,7 +186,7 @@ export class RowCommits {
       const id: string = current.l
       const decision: Decision | null = await persist(() => this.#decisions.findOne({ _id: id }))
       if (decision) await this.#settle(decision, collection)
-      else if (performance.now() - (since.get(id) ?? since.set(id, performance.now()).get(id)!) > patienceMs) await this.#decide({ _id: id, s: 0, at: Date.now() }, 'full')
+      else if (performance.now() - (since.get(id) ?? since.set(id, performance.now()).get(id)!) > this.patienceMs) await this.#decide({ _id: id, s: 0, at: Date.now() }, 'full')
       else await pause(Math.random() * Math.min(50, 2 * attempt))
       current = await persist(() => this.rows(collection).findOne({ _id: doc._id }))
     }
