@@ -68,16 +68,28 @@ const clockOf = ({ localTime }: Hello, at: number, most: number): Finding[] => {
   const skew = Math.abs(new Date(localTime).getTime() - at)
   const seconds = Math.round(skew / 1000)
   if (skew > most)
-    return [{ level: 'error', sentence: `The clock is ${seconds} s away from that of the database server.`, remedy: 'Synchronise the clocks of both machines, for example with chrony.' }]
+    return [
+      {
+        level: 'error',
+        sentence: `The clock is ${seconds} s away from that of the database server.`,
+        remedy: 'Synchronise the clocks of both machines, for example with chrony.',
+      },
+    ]
   if (skew > most / 12)
-    return [{ level: 'warning', sentence: `The clock is ${seconds} s away from that of the database server.`, remedy: 'Synchronise the clocks of both machines.' }]
+    return [
+      { level: 'warning', sentence: `The clock is ${seconds} s away from that of the database server.`, remedy: 'Synchronise the clocks of both machines.' },
+    ]
   return [ok('The clock agrees with that of the database server.')]
 }
 
 const replicasOf = ({ setName, hosts = [], msg }: Hello): Finding => {
   if (msg === 'isdbgrid') return ok('The server is a router of a sharded cluster.')
   if (setName === undefined)
-    return { level: 'warning', sentence: 'The server is no replica set: when it is lost, so is what it has.', remedy: 'Run a replica set of three members in production.' }
+    return {
+      level: 'warning',
+      sentence: 'The server is no replica set: when it is lost, so is what it has.',
+      remedy: 'Run a replica set of three members in production.',
+    }
   return hosts.length >= 3
     ? ok(`The replica set ${setName} has ${hosts.length} members.`)
     : {

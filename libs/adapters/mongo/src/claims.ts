@@ -139,7 +139,8 @@ export class Claims {
         const t = [...(doc.s === s ? undecided : []), reserved.attempt]
         const v = await this.#replace(doc, { s, t, r: doc.s === s && !released ? doc.r : [], o: true })
         if (v !== undefined) return void reserved.taken.set(hash, v)
-      } else if (performance.now() - (since.get(doc.v) ?? since.set(doc.v, performance.now()).get(doc.v)!) < this.patienceMs) await pause(Math.random() * Math.min(25, 4 * attempt))
+      } else if (performance.now() - (since.get(doc.v) ?? since.set(doc.v, performance.now()).get(doc.v)!) < this.patienceMs)
+        await pause(Math.random() * Math.min(25, 4 * attempt))
       else await this.#end(undecided)
     }
   }
@@ -160,9 +161,7 @@ export class Claims {
   /** The commit is stored: what it took holds, what it gave back is free. Both are so already; this only saves others the look. */
   async confirm({ taken, given }: Reserved): Promise<void> {
     await Promise.all([
-      ...[...taken].map(([_id, v]) =>
-        persist(() => this.#claims.updateOne({ _id, v }, { $set: { k: true, t: [], v: nonce() }, $unset: { o: '' } }, writing)),
-      ),
+      ...[...taken].map(([_id, v]) => persist(() => this.#claims.updateOne({ _id, v }, { $set: { k: true, t: [], v: nonce() }, $unset: { o: '' } }, writing))),
       ...[...given].map(([_id, v]) => persist(() => this.#claims.deleteOne({ _id, v }, writing))),
     ])
   }
@@ -194,7 +193,8 @@ export class Claims {
       const { undecided } = await this.#judge(doc)
       await this.#end([...undecided, ...doc.r])
       const { held } = await this.#judge(doc)
-      if (held) await persist(() => this.#claims.updateOne({ _id: doc._id, v: doc.v }, { $set: { k: true, t: [], r: [], v: nonce() }, $unset: { o: '' } }, writing))
+      if (held)
+        await persist(() => this.#claims.updateOne({ _id: doc._id, v: doc.v }, { $set: { k: true, t: [], r: [], v: nonce() }, $unset: { o: '' } }, writing))
       else await persist(() => this.#claims.deleteOne({ _id: doc._id, v: doc.v }, writing))
     }
     this.#open = new Map(open.map(({ _id, v }) => [_id, v]))

@@ -66,9 +66,10 @@ export class Leases {
     const docs = Array.from({ length: this.#options.partitions }, (_, p): LeaseDoc => ({ _id: leaseId(p), beat: 0 }))
     const known = await persist(() => this.#leases.countDocuments({ _id: { $gte: 'p:', $lt: 'p;' } }))
     // Whoever is second finds them there, which is as good.
-    if (known < docs.length) await persist(() => this.#leases.insertMany(docs, { ordered: false })).catch((error: { code?: number }) => {
-      if (error.code !== 11000) throw error
-    })
+    if (known < docs.length)
+      await persist(() => this.#leases.insertMany(docs, { ordered: false })).catch((error: { code?: number }) => {
+        if (error.code !== 11000) throw error
+      })
     await persist(() => this.#beat())
     const beat = (): void => {
       this.#timer = setTimeout(() => {

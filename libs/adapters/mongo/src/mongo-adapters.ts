@@ -46,8 +46,7 @@ export const mongoAdapters = (options: MongoAdaptersOptions): MongoAdapters => {
       throw error
     }))
   const database = async (name: string): Promise<Db> => (await connection()).useDb(`${prefix}_${name}`).db as Db
-  const check = async (): Promise<readonly Finding[]> =>
-    checkServer({ admin: await database('keys'), now: () => clock.now(), maxClockSkewMs, partitions })
+  const check = async (): Promise<readonly Finding[]> => checkServer({ admin: await database('keys'), now: () => clock.now(), maxClockSkewMs, partitions })
 
   const make = async (service: string) => {
     const wrong = (await check()).find(({ level }) => level === 'error')

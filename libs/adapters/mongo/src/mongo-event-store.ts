@@ -68,7 +68,13 @@ export class MongoEventStore extends EventStore {
           },
         }),
     )
-    const follow = (p: number): void => void this.#partition(p).follow().then(() => this.#wake(), () => undefined)
+    const follow = (p: number): void =>
+      void this.#partition(p)
+        .follow()
+        .then(
+          () => this.#wake(),
+          () => undefined,
+        )
     this.#leases = new Leases({
       ...options,
       onTaken: follow,
@@ -116,7 +122,11 @@ export class MongoEventStore extends EventStore {
     for (let again = false; ; again = true) {
       // A new stream without claims needs no look before the leap: if it is not new, its first place is taken.
       let known = this.#memory.get(ref.key)
-      if (again || (known ? known.version !== options.expected : options.expected > 0 || wanted !== undefined) || (command !== undefined && known?.commands.has(command))) {
+      if (
+        again ||
+        (known ? known.version !== options.expected : options.expected > 0 || wanted !== undefined) ||
+        (command !== undefined && known?.commands.has(command))
+      ) {
         const now = await this.#present(ref, command)
         if (now.seen) return this.#repeated(now.seen)
         if (now.version !== options.expected) throw new VersionConflict(options.expected, now.version)
@@ -173,7 +183,8 @@ export class MongoEventStore extends EventStore {
   async #present(ref: StreamRef, command?: string) {
     const [last] = await persist(() => this.#commits.find(commitsOf(ref.key), { projection: withoutEvents }).sort({ _id: -1 }).limit(1).toArray())
     // After the version: a command that comes later than that finds its place taken.
-    const seen = last && command !== undefined ? await persist(() => this.#commits.findOne({ ...commitsOf(ref.key), c: command }, { projection: withoutEvents })) : null
+    const seen =
+      last && command !== undefined ? await persist(() => this.#commits.findOne({ ...commitsOf(ref.key), c: command }, { projection: withoutEvents })) : null
     return { version: last?.n ?? 0, last: last?.b ?? -1, numbered: last === undefined || last.q !== undefined, commands: new Set<string>(), seen }
   }
 

@@ -122,7 +122,9 @@ export class MongoRows extends Rows {
     const plan = changes.map((change) => planned(change, durability))
     const keys = keysOf(plan)
     if (upTo) keys.push({ shape: shapeOf(checkpoints), key: checkpointKey(upTo, durability) })
-    return crossing(() => this.#local.run([...new Set(keys.map(({ shape, key }) => shape.collection + separator + key))], () => this.#apply(plan, keys, durability, upTo)))
+    return crossing(() =>
+      this.#local.run([...new Set(keys.map(({ shape, key }) => shape.collection + separator + key))], () => this.#apply(plan, keys, durability, upTo)),
+    )
   }
 
   async #apply(plan: readonly Planned[], keys: readonly { shape: RowShape; key: string }[], durability: Durability, upTo?: Checkpoint): Promise<ApplyResult> {
@@ -139,7 +141,10 @@ export class MongoRows extends Rows {
       if ('failed' in outcome) return { applied: false, because: 'condition', failed: outcome.failed }
       const writes = overlay.writes()
       try {
-        if (writes.length === 0 || (await (writes.length === 1 ? this.#write(writes[0] as Entry, durability, now) : this.#commits.commit(writes, durability, now))))
+        if (
+          writes.length === 0 ||
+          (await (writes.length === 1 ? this.#write(writes[0] as Entry, durability, now) : this.#commits.commit(writes, durability, now)))
+        )
           return { applied: true, counts: outcome.counts }
       } catch (error) {
         if (!isTransient(error) || performance.now() > givingUp) throw error
@@ -159,7 +164,8 @@ export class MongoRows extends Rows {
     return persist(async (attempt) => {
       try {
         if (change.op === 'insert') await rows.insertOne({ _id, ...image, v }, options)
-        else await rows.updateOne({ _id, l: { $exists: false } }, { $set: { ...image, v }, $unset: { ...expiring(image), w: '' } }, { ...options, upsert: true })
+        else
+          await rows.updateOne({ _id, l: { $exists: false } }, { $set: { ...image, v }, $unset: { ...expiring(image), w: '' } }, { ...options, upsert: true })
         return true
       } catch (error) {
         if (!isDuplicate(error)) throw error
@@ -194,7 +200,10 @@ export class MongoRows extends Rows {
       }
       const change = image
         ? { $set: { ...image, v, w: writersOf(doc) }, $unset: expiring(image) }
-        : { $set: { d: true as const, e: now + markMs, v, w: writersOf(doc) }, $unset: { r: '', ...Object.fromEntries(indexFields(entry.shape).map((at) => [at, ''])) } }
+        : {
+            $set: { d: true as const, e: now + markMs, v, w: writersOf(doc) },
+            $unset: { r: '', ...Object.fromEntries(indexFields(entry.shape).map((at) => [at, ''])) },
+          }
       const { matchedCount } = await rows.updateOne({ _id, v: doc.v, l: { $exists: false } }, change as never, options)
       return matchedCount === 1 || isMine(await rows.findOne({ _id }), v)
     })

@@ -106,7 +106,7 @@ export class PartitionLog {
     // Those who come in the same turn of the event loop are numbered together.
     await Promise.resolve()
     let failing: number | undefined
-    for (let attempt = 1; this.#waiting.size > 0; ) {
+    for (let attempt = 1; this.#waiting.size > 0;) {
       try {
         if (await this.#exclusive(() => this.#round())) attempt = 1
         else await jitter(attempt++)

@@ -181,7 +181,9 @@ whereMongo('changes of rows when something dies', (url) => {
     const add: RowChange<Item> = { op: 'add', table: items, key: 'counted', by: { n: 1 }, row: { id: 'counted', n: 0 } }
     const results = await Promise.all(
       Array.from({ length: 40 }, (_, i) =>
-        (copies[i % 2] as Rows).apply(i < 20 ? [add] : [add, { op: 'patch', table: items, key: 'changed', set: { used: true, n: i }, if: { used: undefined } }]),
+        (copies[i % 2] as Rows).apply(
+          i < 20 ? [add] : [add, { op: 'patch', table: items, key: 'changed', set: { used: true, n: i }, if: { used: undefined } }],
+        ),
       ),
     )
     expect(results.slice(20).filter(({ applied }) => applied)).toHaveLength(1)

@@ -70,7 +70,8 @@ export const checkLog = async (db: mongo.Db): Promise<CheckedLog> => {
       if (commit.b !== version) faults.push(`stream ${commit.s}: a commit on version ${commit.b} comes after version ${version}`)
       versions.set(commit.s, commit.n)
       const inside = JSON.parse(commit.e) as { id: string }[]
-      if (inside.length !== batch.k[i] || inside.length !== commit.n - commit.b) faults.push(`a commit has ${inside.length} events, the log counts ${batch.k[i]}`)
+      if (inside.length !== batch.k[i] || inside.length !== commit.n - commit.b)
+        faults.push(`a commit has ${inside.length} events, the log counts ${batch.k[i]}`)
       for (const { id: event } of inside) {
         if (ids.has(event)) faults.push(`an event is stored twice: ${event}`)
         ids.add(event)

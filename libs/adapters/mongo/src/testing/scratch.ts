@@ -19,7 +19,10 @@ export const scratch = (options: Omit<MongoAdaptersOptions, 'claimKey' | 'prefix
     adapters,
     async close() {
       await adapters.close()
-      await dropDatabases(options.url, [...options.databases, 'keys'].map((name) => `${prefix}_${name}`))
+      await dropDatabases(
+        options.url,
+        [...options.databases, 'keys'].map((name) => `${prefix}_${name}`),
+      )
     },
   }
 }
