@@ -1,31 +1,83 @@
 /** All state ports on one MongoDB server: a database for each service, and one for the subject keys of all. */
 import type { Clock } from '@pavan/kernel'
 import type { StateAdapters } from '@pavan/platform/service/compose-adapters.js'
+import { StartError } from '@pavan/platform/service/start-error.js'
 import type { Connection } from 'mongoose'
-import { connect } from './database.js'
+import { checkServer, type Finding } from './check-server.js'
+import { connect, nonce, type Db } from './database.js'
+import { MongoEventStore } from './mongo-event-store.js'
 import { MongoRows } from './mongo-rows.js'
 import { MongoSubjectKeyStore } from './mongo-subject-key-store.js'
+import { recordOnce } from './settings.js'
 
 export interface MongoAdaptersOptions {
   readonly url: string
+  /** Beginning of the database names; `pavan` by default. */
   readonly prefix?: string
   readonly clock: Clock
+  /** Key of the claims' HMAC-SHA-256, 32 bytes: the same for all copies, for the life of the data. */
   readonly claimKey: Uint8Array
+  /** Partitions of each log; 16 by default. Recorded at the first start: another number later is a `StartError`. */
+  readonly partitions?: number
+  /** Names this copy among those of the same service; random by default, and never the same twice. */
+  readonly copy?: string
+  /** How far the clock may be from the server's before the start is refused, in milliseconds; 60,000 by default. */
+  readonly maxClockSkewMs?: number
 }
-export const mongoAdapters = ({ url, prefix = 'pavan', clock }: MongoAdaptersOptions): StateAdapters => {
-  let connection: Promise<Connection> | undefined
-  const db = async (name: string) => (await (connection ??= connect(url))).useDb(`${prefix}_${name}`).db!
-  const rows: MongoRows[] = []
+
+export interface MongoAdapters extends StateAdapters {
+  /** What `pavan doctor` says about the server and the settings. */
+  check(): Promise<readonly Finding[]>
+}
+
+/** `portsFor` throws a `StartError` when the server cannot be reached, the clock is wrong, or the settings do not fit the data. */
+export const mongoAdapters = (options: MongoAdaptersOptions): MongoAdapters => {
+  const { url, prefix = 'pavan', clock, claimKey, partitions = 16, copy = nonce(), maxClockSkewMs = 60_000 } = options
+  if (claimKey.length !== 32) throw new StartError('The key of unique values is not 32 bytes long.', 'Set PAVAN_CLAIM_KEY to 32 bytes in base64.')
+  let connecting: Promise<Connection> | undefined
+  let keys: Promise<MongoSubjectKeyStore> | undefined
+  const opened: { close(): Promise<void> }[] = []
+  const services = new Map<string, ReturnType<typeof make>>()
+
+  /** What fails is tried again by the next call. */
+  const connection = (): Promise<Connection> =>
+    (connecting ??= connect(url).catch((error: unknown) => {
+      connecting = undefined
+      throw error
+    }))
+  const database = async (name: string): Promise<Db> => (await connection()).useDb(`${prefix}_${name}`).db as Db
+  const check = async (): Promise<readonly Finding[]> => checkServer({ admin: await database('keys'), now: () => clock.now(), maxClockSkewMs, partitions })
+
+  const make = async (service: string) => {
+    const wrong = (await check()).find(({ level }) => level === 'error')
+    if (wrong) throw new StartError(wrong.sentence, wrong.remedy)
+    const shared = await database('keys')
+    await recordOnce(shared, partitions, claimKey)
+    const db = await database(service)
+    const [store, rows, subjectKeys] = await Promise.all([
+      MongoEventStore.open({ db, context: service, claimKey, partitions, copy: `${service}-${copy}` }),
+      MongoRows.open({ db, clock }),
+      (keys ??= MongoSubjectKeyStore.open(shared)),
+    ])
+    opened.push(store, rows)
+    return { store, rows, keys: subjectKeys }
+  }
+
   return {
-    name: 'mongo',
-    async portsFor(service) {
-      const own = await MongoRows.open({ db: await db(service), clock })
-      rows.push(own)
-      return { store: undefined as never, rows: own, keys: await MongoSubjectKeyStore.open(await db('keys')) }
+    name: 'MongoDB',
+    check,
+    portsFor(service) {
+      let ports = services.get(service)
+      if (!ports) {
+        services.set(service, (ports = make(service)))
+        ports.catch(() => services.delete(service))
+      }
+      return ports
     },
     async close() {
-      for (const own of rows) await own.close()
-      await (await connection)?.close()
+      await Promise.allSettled(services.values())
+      await Promise.all(opened.map((one) => one.close()))
+      await (await connecting)?.close()
     },
   }
 }

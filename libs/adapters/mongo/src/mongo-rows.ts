@@ -26,6 +26,8 @@ import {
 export interface MongoRowsOptions {
   readonly db: Db
   readonly clock: Clock
+  /** How long somebody else's undecided change is waited for; 2 s by default, less in proofs. */
+  readonly lockPatienceMs?: number
 }
 
 const sweepEveryMillis = 60_000
@@ -43,11 +45,11 @@ export class MongoRows extends Rows {
   readonly #opened = new Map<string, RowShape>()
   readonly #timers: readonly NodeJS.Timeout[]
 
-  private constructor({ db, clock }: MongoRowsOptions) {
+  private constructor({ db, clock, lockPatienceMs }: MongoRowsOptions) {
     super()
     this.#db = db
     this.#clock = clock
-    this.#commits = new RowCommits(db)
+    this.#commits = new RowCommits(db, lockPatienceMs)
     this.#timers = [
       setInterval(() => void this.sweep().catch(() => undefined), sweepEveryMillis).unref(),
       setInterval(() => void this.#commits.recover(false, Date.now()).catch(() => undefined), recoverEveryMillis).unref(),
@@ -120,7 +122,9 @@ export class MongoRows extends Rows {
     const plan = changes.map((change) => planned(change, durability))
     const keys = keysOf(plan)
     if (upTo) keys.push({ shape: shapeOf(checkpoints), key: checkpointKey(upTo, durability) })
-    return crossing(() => this.#local.run([...new Set(keys.map(({ shape, key }) => shape.collection + separator + key))], () => this.#apply(plan, keys, durability, upTo)))
+    return crossing(() =>
+      this.#local.run([...new Set(keys.map(({ shape, key }) => shape.collection + separator + key))], () => this.#apply(plan, keys, durability, upTo)),
+    )
   }
 
   async #apply(plan: readonly Planned[], keys: readonly { shape: RowShape; key: string }[], durability: Durability, upTo?: Checkpoint): Promise<ApplyResult> {
@@ -137,7 +141,10 @@ export class MongoRows extends Rows {
       if ('failed' in outcome) return { applied: false, because: 'condition', failed: outcome.failed }
       const writes = overlay.writes()
       try {
-        if (writes.length === 0 || (await (writes.length === 1 ? this.#write(writes[0] as Entry, durability, now) : this.#commits.commit(writes, durability, now))))
+        if (
+          writes.length === 0 ||
+          (await (writes.length === 1 ? this.#write(writes[0] as Entry, durability, now) : this.#commits.commit(writes, durability, now)))
+        )
           return { applied: true, counts: outcome.counts }
       } catch (error) {
         if (!isTransient(error) || performance.now() > givingUp) throw error
@@ -157,7 +164,8 @@ export class MongoRows extends Rows {
     return persist(async (attempt) => {
       try {
         if (change.op === 'insert') await rows.insertOne({ _id, ...image, v }, options)
-        else await rows.updateOne({ _id, l: { $exists: false } }, { $set: { ...image, v }, $unset: { ...expiring(image), w: '' } }, { ...options, upsert: true })
+        else
+          await rows.updateOne({ _id, l: { $exists: false } }, { $set: { ...image, v }, $unset: { ...expiring(image), w: '' } }, { ...options, upsert: true })
         return true
       } catch (error) {
         if (!isDuplicate(error)) throw error
@@ -192,7 +200,10 @@ export class MongoRows extends Rows {
       }
       const change = image
         ? { $set: { ...image, v, w: writersOf(doc) }, $unset: expiring(image) }
-        : { $set: { d: true as const, e: now + markMs, v, w: writersOf(doc) }, $unset: { r: '', ...Object.fromEntries(indexFields(entry.shape).map((at) => [at, ''])) } }
+        : {
+            $set: { d: true as const, e: now + markMs, v, w: writersOf(doc) },
+            $unset: { r: '', ...Object.fromEntries(indexFields(entry.shape).map((at) => [at, ''])) },
+          }
       const { matchedCount } = await rows.updateOne({ _id, v: doc.v, l: { $exists: false } }, change as never, options)
       return matchedCount === 1 || isMine(await rows.findOne({ _id }), v)
     })

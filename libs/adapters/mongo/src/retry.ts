@@ -12,7 +12,13 @@ const transientCodes = new Set([
 ])
 const { MongoError, MongoNetworkError, MongoServerSelectionError, MongoWriteConcernError, MongoBulkWriteError } = mongoose.mongo
 /** What the driver says of a connection or a pool that went away under a command. */
-const lostConnection = new Set(['MongoPoolClearedError', 'MongoPoolClosedError', 'MongoWaitQueueTimeoutError', 'MongoTopologyClosedError', 'MongoNotConnectedError'])
+const lostConnection = new Set([
+  'MongoPoolClearedError',
+  'MongoPoolClosedError',
+  'MongoWaitQueueTimeoutError',
+  'MongoTopologyClosedError',
+  'MongoNotConnectedError',
+])
 
 export const isDuplicate = (error: unknown): boolean => (error as { code?: unknown }).code === 11000
 

@@ -27,7 +27,7 @@ interface Decision {
 }
 
 /** How long a lock without a decision is waited for, by the clock of whoever waits. */
-const patienceMs = 2_000
+const lockPatienceMs = 2_000
 /** How long decisions are kept for writers that do not know them yet. */
 const keepMs = 3_600_000
 const atOnce = 1_000
@@ -43,7 +43,10 @@ export class RowCommits {
   /** Committed decisions that were there in the last round of `recover`. */
   #seen = new Set<string>()
 
-  constructor(db: Db) {
+  constructor(
+    db: Db,
+    private readonly patienceMs = lockPatienceMs,
+  ) {
     this.#db = db
     this.#decisions = db.collection<Decision>('commits_of_rows')
   }
@@ -82,8 +85,18 @@ export class RowCommits {
   async #lock(id: string, tables: ReadonlyMap<string, readonly Entry[]>, durability: Durability): Promise<boolean> {
     const locked = await Promise.all(
       [...tables].flatMap(([collection, entries]) => [
-        this.#lockNew(id, collection, entries.filter(({ doc }) => !doc), durability),
-        this.#lockExisting(id, collection, entries.filter(({ doc }) => doc), durability),
+        this.#lockNew(
+          id,
+          collection,
+          entries.filter(({ doc }) => !doc),
+          durability,
+        ),
+        this.#lockExisting(
+          id,
+          collection,
+          entries.filter(({ doc }) => doc),
+          durability,
+        ),
       ]),
     )
     return locked.every(Boolean)
@@ -111,7 +124,11 @@ export class RowCommits {
       const results = await Promise.all(locks.map(({ filter, update }) => this.rows(collection).updateOne(filter, update, concern(durability))))
       return results.every(({ matchedCount }) => matchedCount === 1)
     }
-    for (const some of chunks(locks)) await this.rows(collection).bulkWrite(some.map((lock) => ({ updateOne: lock })), { ordered: false, ...concern(durability) })
+    for (const some of chunks(locks))
+      await this.rows(collection).bulkWrite(
+        some.map((lock) => ({ updateOne: lock })),
+        { ordered: false, ...concern(durability) },
+      )
     // Counts of a bulk are not right on every server: what carries the lock is.
     return (await this.rows(collection).countDocuments({ l: id, b: unlocked })) === entries.length
   }
@@ -140,12 +157,16 @@ export class RowCommits {
           : await persist(() => rows.find({ l: id, n: { $exists: true } }).toArray())
         for (const some of chunks(next)) {
           const updates = some.map((doc) => ({
-            updateOne: { filter: { _id: doc._id, l: id }, update: { $set: { ...(doc.n as Image), v: id, w: writersOf(doc) }, $unset: expiring(doc.n as Image) } },
+            updateOne: {
+              filter: { _id: doc._id, l: id },
+              update: { $set: { ...(doc.n as Image), v: id, w: writersOf(doc) }, $unset: expiring(doc.n as Image) },
+            },
           }))
           await persist(() => rows.bulkWrite(updates, { ordered: false, ...concern(durability) }))
         }
         if (!entries || entries.some(({ json }) => json === undefined)) await persist(() => rows.deleteMany({ l: id, g: true }, concern(durability)))
-        if (!entries || entries.some(({ doc }) => !doc)) await persist(() => rows.updateMany({ l: id, b: true }, { $unset: { l: '', b: '' } }, concern(durability)))
+        if (!entries || entries.some(({ doc }) => !doc))
+          await persist(() => rows.updateMany({ l: id, b: true }, { $unset: { l: '', b: '' } }, concern(durability)))
       }),
     )
   }
@@ -163,7 +184,7 @@ export class RowCommits {
   /** The document as it is for a reader: what is not decided has not happened. */
   async read(collection: string, doc: RowDoc): Promise<RowDoc | undefined> {
     let current: RowDoc | null = doc
-    for (let undecided: string | undefined; current?.l !== undefined; ) {
+    for (let undecided: string | undefined; current?.l !== undefined;) {
       const id: string = current.l
       const decision: Decision | null = await persist(() => this.#decisions.findOne({ _id: id }))
       if (decision) await this.#settle(decision, collection)
@@ -183,7 +204,8 @@ export class RowCommits {
       const id: string = current.l
       const decision: Decision | null = await persist(() => this.#decisions.findOne({ _id: id }))
       if (decision) await this.#settle(decision, collection)
-      else if (performance.now() - (since.get(id) ?? since.set(id, performance.now()).get(id)!) > patienceMs) await this.#decide({ _id: id, s: 0, at: Date.now() }, 'full')
+      else if (performance.now() - (since.get(id) ?? since.set(id, performance.now()).get(id)!) > this.patienceMs)
+        await this.#decide({ _id: id, s: 0, at: Date.now() }, 'full')
       else await pause(Math.random() * Math.min(50, 2 * attempt))
       current = await persist(() => this.rows(collection).findOne({ _id: doc._id }))
     }
@@ -232,4 +254,3 @@ export const chunks = <T>(items: readonly T[]): T[][] => {
   for (let i = 0; i < items.length; i += atOnce) made.push(items.slice(i, i + atOnce))
   return made
 }
-

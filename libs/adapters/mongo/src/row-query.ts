@@ -20,7 +20,6 @@ export const prefixOf = (table: TableDefinition<any>, index: string, where: obje
   return prefix
 }
 
-
 export interface IndexRange {
   readonly at: `x${number}`
   /** At or behind this text, and before that one. */
@@ -62,8 +61,7 @@ export const rangeOf = <R extends object>(table: TableDefinition<R>, query: Find
 const latest = (...texts: readonly string[]): string => texts.reduce((a, b) => (a > b ? a : b))
 const earliest = (...texts: readonly string[]): string => texts.reduce((a, b) => (a < b ? a : b))
 
-export const encodeCursor = (text: string, { prefix }: IndexRange): string =>
-  Buffer.from(JSON.stringify([text.slice(prefix.length)])).toString('base64url')
+export const encodeCursor = (text: string, { prefix }: IndexRange): string => Buffer.from(JSON.stringify([text.slice(prefix.length)])).toString('base64url')
 
 /** A value of each field, and the key. */
 const value = '(?:0|1[0-9a-f]{16}|2[^\\u0001]*)\\u0001'
@@ -71,7 +69,12 @@ const value = '(?:0|1[0-9a-f]{16}|2[^\\u0001]*)\\u0001'
 const decodeCursor = (cursor: string, fields: number): string => {
   try {
     const parsed = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown
-    if (Array.isArray(parsed) && parsed.length === 1 && typeof parsed[0] === 'string' && new RegExp(`^(?:${value}){${fields}}[^\\u0001]*$`, 's').test(parsed[0]))
+    if (
+      Array.isArray(parsed) &&
+      parsed.length === 1 &&
+      typeof parsed[0] === 'string' &&
+      new RegExp(`^(?:${value}){${fields}}[^\\u0001]*$`, 's').test(parsed[0])
+    )
       return parsed[0]
   } catch {
     // Falls through: a cursor that was not made here.

@@ -1,0 +1,361 @@
+/** Event store of one service in its database: commits, claims, and a log of each partition that says in which order they are published. */
+import type { Position, StreamId } from '@pavan/kernel'
+import { EventStore, VersionConflict, type AppendOptions, type AppendResult, type NewEvent, type StoredEvent } from '@pavan/platform/events/event-store.js'
+import { Claims, type ClaimDoc, type Reserved } from './claims.js'
+import { commitId, commitsOf, eventsOf, streamOf, streamRef, withoutEvents, type CommitDoc, type CommitRef, type StreamRef } from './commit-doc.js'
+import { CommitInserter } from './commit-inserter.js'
+import { durable, nonce, prepare, type Collection, type Db } from './database.js'
+import { Leases } from './leases.js'
+import { orderedText } from './ordered-text.js'
+import { batchesFrom, PartitionLog, type LogDoc } from './partition-log.js'
+import { crossing, persist } from './retry.js'
+import { StreamMemory } from './stream-memory.js'
+
+export interface MongoEventStoreOptions {
+  readonly db: Db
+  /** Name of the service: the context of every event. */
+  readonly context: string
+  readonly claimKey: Uint8Array
+  readonly partitions: number
+  /** Names this copy of the service; no two have the same. */
+  readonly copy: string
+  /** How long somebody else's undecided reservation is waited for; 2 s by default, less in proofs. */
+  readonly claimPatienceMs?: number
+}
+
+const orphansEveryMillis = 1_000
+const sweepEveryMillis = 60_000
+
+export class MongoEventStore extends EventStore {
+  readonly #options: MongoEventStoreOptions
+  readonly #commits: Collection<CommitDoc>
+  readonly #log: Collection<LogDoc>
+  readonly #claims: Claims
+  readonly #inserter: CommitInserter
+  readonly #memory = new StreamMemory()
+  readonly #partitions: readonly PartitionLog[]
+  readonly #leases: Leases
+  readonly #listeners = new Set<() => void>()
+  readonly #timers: readonly NodeJS.Timeout[]
+  /** Commits in the log whose own documents do not say so yet. */
+  readonly #unmarked = new Map<string, number>()
+  #marking: Promise<void> | undefined
+  /** Commits without a number in the last look. */
+  #orphans = new Set<string>()
+  #look = 0
+  #waking = false
+  #closed = false
+
+  private constructor(options: MongoEventStoreOptions) {
+    super()
+    this.#options = options
+    const { db, partitions } = options
+    this.#commits = db.collection<CommitDoc>('commits')
+    this.#log = db.collection<LogDoc>('log')
+    this.#claims = new Claims(db.collection<ClaimDoc>('claims'), this.#commits, options.claimKey, options.claimPatienceMs)
+    this.#inserter = new CommitInserter(this.#commits)
+    this.#partitions = Array.from(
+      { length: partitions },
+      (_, p) =>
+        new PartitionLog({
+          p,
+          log: this.#log,
+          commits: this.#commits,
+          onNumbered: (commits) => this.#mark(commits),
+          onGrown: (head, own) => {
+            if (own) this.#leases.tell(p, head)
+            if (this.#leases.holds(p)) this.#wake()
+          },
+        }),
+    )
+    const follow = (p: number): void =>
+      void this.#partition(p)
+        .follow()
+        .then(
+          () => this.#wake(),
+          () => undefined,
+        )
+    this.#leases = new Leases({
+      ...options,
+      onTaken: follow,
+      onHint: (p, head) => {
+        if (head > (this.#partition(p).head ?? 0)) follow(p)
+      },
+    })
+    this.#timers = [
+      setInterval(() => void this.#adopt().catch(() => undefined), orphansEveryMillis).unref(),
+      setInterval(() => void this.#claims.sweep().catch(() => undefined), sweepEveryMillis).unref(),
+    ]
+  }
+
+  static async open(options: MongoEventStoreOptions): Promise<MongoEventStore> {
+    const { db } = options
+    await Promise.all([
+      persist(() => prepare(db, 'commits', [{ key: { u: 1 }, name: 'u', sparse: true }])),
+      persist(() => prepare(db, 'log', [{ key: { c: 1 }, name: 'c' }])),
+      persist(() =>
+        prepare(db, 'claims', [
+          { key: { s: 1 }, name: 's' },
+          { key: { o: 1 }, name: 'o', sparse: true },
+        ]),
+      ),
+    ])
+    const store = new MongoEventStore(options)
+    await store.#leases.open()
+    await Promise.all(store.#leases.held().map((p) => store.#partition(p).follow()))
+    return store
+  }
+
+  append(stream: StreamId, events: readonly NewEvent[], options: AppendOptions): Promise<AppendResult> {
+    return crossing(async () => {
+      if (events.length < 1 || events.length > 1_000) throw new RangeError(`a commit has 1 to 1,000 events, not ${events.length}`)
+      const ref = streamRef(stream, this.#options.partitions)
+      const json = JSON.stringify(events)
+      const wanted = options.claims?.length ? this.#claims.wanted(stream.tenant, options.claims) : undefined
+      if (!wanted) return this.#append(ref, json, events.length, options)
+      return this.#claims.exclusive(wanted, () => this.#append(ref, json, events.length, options, wanted))
+    })
+  }
+
+  async #append(ref: StreamRef, e: string, count: number, options: AppendOptions, wanted?: ReturnType<Claims['wanted']>): Promise<AppendResult> {
+    const command = options.commandId === undefined ? undefined : orderedText(options.commandId)
+    for (let again = false; ; again = true) {
+      // A new stream without claims needs no look before the leap: if it is not new, its first place is taken.
+      let known = this.#memory.get(ref.key)
+      if (
+        again ||
+        (known ? known.version !== options.expected : options.expected > 0 || wanted !== undefined) ||
+        (command !== undefined && known?.commands.has(command))
+      ) {
+        const now = await this.#present(ref, command)
+        if (now.seen) return this.#repeated(now.seen)
+        if (now.version !== options.expected) throw new VersionConflict(options.expected, now.version)
+        known = now
+      }
+      const b = options.expected
+      const doc: CommitDoc = {
+        _id: commitId(ref.key, b),
+        s: ref.name,
+        b,
+        n: b + count,
+        f: known?.last ?? -1,
+        p: ref.p,
+        e,
+        a: nonce(),
+        ...(command === undefined ? {} : { c: command }),
+        u: ref.p,
+      }
+      const generation = this.#partition(ref.p).generation
+      const reserved = wanted && (await this.#claims.reserve(ref, { i: doc._id, a: doc.a }, wanted))
+      let other = await this.#inserter.insert(doc)
+      // Somebody ended an attempt in this place: another one may have it, but this one has lost its reservations if it was meant.
+      if (other?.x) other = await this.#takeOver(doc)
+      if (other) {
+        if (reserved) await this.#claims.undo(reserved)
+        continue
+      }
+      const q = await this.#numbered(doc, reserved, { generation, follows: known?.numbered ?? false })
+      this.#memory.appended(ref.key, known, doc)
+      return { version: doc.n, position: { p: ref.p, seq: q }, repeated: false }
+    }
+  }
+
+  async #numbered(doc: CommitDoc, reserved: Reserved | undefined, how: { generation?: number | undefined; follows: boolean }): Promise<number> {
+    const [q] = await Promise.all([this.#partition(doc.p).number(doc, how), reserved && this.#claims.confirm(reserved)])
+    return q
+  }
+
+  async #repeated(seen: CommitRef & { readonly q?: number }): Promise<AppendResult> {
+    return { version: seen.n, position: { p: seen.p, seq: await this.#positionOf(seen) }, repeated: true }
+  }
+
+  /** Puts a commit where only a mark keeps the place; answers what is there when that failed. */
+  async #takeOver(doc: CommitDoc): Promise<CommitDoc | undefined> {
+    const { _id, ...fields } = doc
+    return persist(async () => {
+      await this.#commits.updateOne({ _id, x: true, d: { $ne: doc.a } }, { $set: fields, $unset: { x: '', d: '' } }, { writeConcern: durable })
+      const stored = await this.#commits.findOne({ _id }, { projection: withoutEvents })
+      return stored?.a === doc.a ? undefined : (stored as CommitDoc)
+    })
+  }
+
+  /** Where a stream stands, and what a command has made of it. */
+  async #present(ref: StreamRef, command?: string) {
+    const [last] = await persist(() => this.#commits.find(commitsOf(ref.key), { projection: withoutEvents }).sort({ _id: -1 }).limit(1).toArray())
+    // After the version: a command that comes later than that finds its place taken.
+    const seen =
+      last && command !== undefined ? await persist(() => this.#commits.findOne({ ...commitsOf(ref.key), c: command }, { projection: withoutEvents })) : null
+    return { version: last?.n ?? 0, last: last?.b ?? -1, numbered: last === undefined || last.q !== undefined, commands: new Set<string>(), seen }
+  }
+
+  read(stream: StreamId, from = 1): Promise<readonly StoredEvent[]> {
+    return crossing(async () => {
+      const ref = streamRef(stream, this.#options.partitions)
+      const filter = from > 1 ? { ...commitsOf(ref.key), n: { $gte: from } } : commitsOf(ref.key)
+      const docs = await persist(() => this.#commits.find(filter).sort({ _id: 1 }).toArray())
+      const lasts = await Promise.all(docs.map((doc) => this.#positionOf(doc)))
+      const events = docs.flatMap((doc, i) => eventsOf(doc, lasts[i] as number, this.#options.context))
+      if (from > 1) return events.filter((event) => event.version >= from)
+      this.#memory.read(ref.key, docs)
+      return events
+    })
+  }
+
+  /** From the commit itself, or by looking into the log and numbering what is not there. */
+  async #positionOf(doc: CommitRef & { readonly q?: number }): Promise<number> {
+    return doc.q ?? this.#partition(doc.p).number(doc)
+  }
+
+  readAll(after: Position, limit: number): Promise<readonly StoredEvent[]> {
+    return crossing(async () => {
+      const events: StoredEvent[] = []
+      let { seq } = after
+      while (events.length < limit) {
+        const batches = await this.#batches(after.p, seq)
+        if (batches.length === 0) break
+        for (const batch of batches) {
+          if (events.length < limit) events.push(...(await this.#eventsIn(batch, seq, limit - events.length)))
+          seq = batch.l
+        }
+      }
+      return events.slice(0, limit)
+    })
+  }
+
+  /** Batches that have something behind a sequence number. */
+  async #batches(p: number, seq: number): Promise<LogDoc[]> {
+    const next = await persist(() =>
+      this.#log
+        .find(batchesFrom(p, seq + 1))
+        .sort({ _id: 1 })
+        .limit(100)
+        .toArray(),
+    )
+    if (seq === 0 || next[0]?.f === seq + 1) return next
+    // The one that begins at or before it may reach beyond.
+    const [before] = await persist(() =>
+      this.#log
+        .find({ _id: { $gte: batchesFrom(p, 0)._id.$gte, $lt: batchesFrom(p, seq + 1)._id.$gte } })
+        .sort({ _id: -1 })
+        .limit(1)
+        .toArray(),
+    )
+    return before && before.l > seq ? [before, ...next] : next
+  }
+
+  async #eventsIn(batch: LogDoc, after: number, limit: number): Promise<StoredEvent[]> {
+    const wanted = new Map<string, number>()
+    let last = batch.f - 1
+    for (const [i, id] of batch.c.entries()) {
+      const first = last + 1
+      last += batch.k[i] as number
+      if (last > after && first <= Math.max(after, batch.f - 1) + limit) wanted.set(id, last)
+    }
+    const docs = new Map<string, CommitDoc>()
+    const found = await persist(() => this.#commits.find({ _id: { $in: [...wanted.keys()] } }).toArray())
+    for (const doc of found) docs.set(doc._id, doc)
+    return [...wanted].flatMap(([id, q]) => eventsOf(docs.get(id) as CommitDoc, q, this.#options.context)).filter(({ position }) => position.seq > after)
+  }
+
+  claimOwner(tenant: string, name: string, value: string): Promise<StreamId | undefined> {
+    return crossing(async () => {
+      const owner = await this.#claims.owner(this.#claims.hash(tenant, name, value))
+      return owner === undefined ? undefined : streamOf(owner)
+    })
+  }
+
+  owned(): readonly Position[] {
+    return this.#leases.held().flatMap((p) => {
+      const { head } = this.#partition(p)
+      return head === undefined ? [] : [{ p, seq: head }]
+    })
+  }
+
+  onAppend(wake: () => void): () => void {
+    const listener = () => wake()
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  /** Once for everything that happens together. */
+  #wake(): void {
+    if (this.#waking) return
+    this.#waking = true
+    queueMicrotask(() => {
+      this.#waking = false
+      for (const listener of this.#listeners) listener()
+    })
+  }
+
+  #partition(p: number): PartitionLog {
+    return this.#partitions[p] as PartitionLog
+  }
+
+  /** Writes the numbers into the commits, behind the back of those who wait. The log decides; this only saves looking into it. */
+  #mark(commits: readonly { readonly _id: string; readonly q: number }[]): void {
+    for (const { _id, q } of commits) this.#unmarked.set(_id, q)
+    this.#marking ??= this.#markAll().finally(() => (this.#marking = undefined))
+  }
+
+  async #markAll(): Promise<void> {
+    await Promise.resolve()
+    while (this.#unmarked.size > 0) {
+      const some = [...this.#unmarked].slice(0, 500).toSorted(([a], [b]) => (a < b ? -1 : 1))
+      try {
+        await this.#commits.bulkWrite(
+          some.map(([_id, q]) => ({ updateOne: { filter: { _id }, update: { $set: { q }, $unset: { u: '' } } } })),
+          { ordered: false, writeConcern: { w: 1 } },
+        )
+      } catch {
+        // Whoever needs the number looks into the log, and the next look for orphans marks it.
+      }
+      for (const [_id] of some) this.#unmarked.delete(_id)
+    }
+  }
+
+  /** Numbers the commits that a copy which is gone has stored and not numbered. */
+  async #adopt(): Promise<void> {
+    const held = this.#leases.held()
+    if (held.length === 0) return
+    const found = (await this.#commits
+      .find({ u: { $in: held } }, { projection: withoutEvents })
+      .limit(1_000)
+      .toArray()) as unknown as CommitRef[]
+    for (const commit of found) {
+      // Whoever stored it is numbering it; it is an orphan when it still is there the next time.
+      if (this.#orphans.has(commit._id) && !this.#partition(commit.p).isWaiting(commit._id) && !this.#unmarked.has(commit._id)) this.#adoptOne(commit)
+    }
+    this.#orphans = new Set(found.map(({ _id }) => _id))
+    // Hints may get lost: one partition each time is looked at without one.
+    await this.#partition(held[this.#look++ % held.length] as number).follow()
+  }
+
+  #adoptOne(commit: CommitRef): void {
+    void this.#partition(commit.p)
+      .number(commit)
+      .then(
+        (q) => this.#mark([{ _id: commit._id, q }]),
+        () => undefined,
+      )
+  }
+
+  /** For proofs: stops as a process that is killed does. */
+  abandon(): void {
+    this.#closed = true
+    for (const timer of this.#timers) clearInterval(timer)
+    this.#leases.abandon()
+  }
+
+  /** Settles what writers that are gone have left undecided. */
+  settleClaims(): Promise<void> {
+    return this.#claims.sweep()
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    for (const timer of this.#timers) clearInterval(timer)
+    await this.#leases.close()
+    await this.#marking
+  }
+}
