@@ -63,8 +63,16 @@ const pavan = await startPavan(folder, env)
 try {
   const { token } = await operatorOf(pavan)
   const result = await compare({
-    ours: side(pavan.pid, concurrency, ask(`${pavan.base}/api/v1/authorization/decisions/batch`, { authorization: `Bearer ${token}` }, (b, i) => bodies[b].right[i])),
-    limit: side(map.pid, concurrency, ask(`${map.match[1]}/decisions/batch`, {}, (b, i) => (b * batch + i) % 2 === 0)),
+    ours: side(
+      pavan.pid,
+      concurrency,
+      ask(`${pavan.base}/api/v1/authorization/decisions/batch`, { authorization: `Bearer ${token}` }, (b, i) => bodies[b].right[i]),
+    ),
+    limit: side(
+      map.pid,
+      concurrency,
+      ask(`${map.match[1]}/decisions/batch`, {}, (b, i) => (b * batch + i) % 2 === 0),
+    ),
   })
   report('decisions', { ...result, must: 0.4, aim: 0.7, rolesAndPolicies: definitionCount, subjects: subjectCount, decisionsPerRequest: batch })
 } finally {

@@ -10,7 +10,11 @@ const people = quick ? 500 : 10_000
 const concurrency = 32
 
 const bare = await startNode('bench/support/bare-provider.mjs', { env: { SEED_GRANTS: String(grants) }, ready: /ready (http:\S+)/ })
-const bareTokens = bare.output().split('\n').filter((line) => line.startsWith('tokens ')).flatMap((line) => line.slice(7).split(' '))
+const bareTokens = bare
+  .output()
+  .split('\n')
+  .filter((line) => line.startsWith('tokens '))
+  .flatMap((line) => line.slice(7).split(' '))
 
 const first = await startWithPeople(people)
 await signIn(first, { client: first.client, email: emailOf(0), password, scope: 'openid offline_access' })

@@ -1,7 +1,7 @@
 // `npm test`: installs and builds what is missing, runs every tier of specs and prints the sum as its last line.
 // `npm test -- <path>…` runs only the specs whose path matches. PAVAN_LONG=1 asks for the long form of the slow proofs.
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ensureInstalled } from './support/install.mjs'
@@ -19,18 +19,23 @@ const results = mkdtempSync(join(tmpdir(), 'pavan-test-'))
 const hasSpecs = (folder) => existsSync(join(root, folder)) && readdirSync(join(root, folder), { recursive: true }).some((file) => file.endsWith('.spec.ts'))
 
 // Specs of the adapters that stand on servers, and of the servers.
-const distributed = '/(libs/adapters/(mongo|kafka)|tools/services|examples)/'
+const onServers = '/(libs/adapters/(mongo|kafka)|tools/services|examples)/'
+const ignore = (...patterns) => ['--testPathIgnorePatterns', '/node_modules/', ...patterns]
 
 // The order is from fast to slow. End-to-end specs each start a system of their own, so they run one after the other: some measure time.
+// The same specs run on the embedded and on the distributed system; those in e2e/embedded are about the embedded one.
 const tiers = [
-  { name: 'units and services', arguments: ['--testPathIgnorePatterns', '/node_modules/', '/e2e/', '--maxWorkers=2'] },
-  {
-    name: 'end to end',
-    folder: 'e2e',
-    arguments: ['--testPathPatterns', '/e2e/', '--testPathIgnorePatterns', '/node_modules/', '/e2e/browser/', '--runInBand'],
-  },
-  { name: 'distributed', needsServers: true, arguments: ['--testPathPatterns', distributed, '--runInBand'] },
+  { name: 'units and services', arguments: [...ignore('/e2e/', onServers), '--maxWorkers=2'] },
+  { name: 'end to end', folder: 'e2e', arguments: ['--testPathPatterns', '/e2e/', ...ignore('/e2e/(browser|faults)/'), '--runInBand'] },
   { name: 'browser', folder: 'e2e/browser', needsBrowser: true, arguments: ['--testPathPatterns', '/e2e/browser/', '--runInBand'] },
+  { name: 'servers', needsServers: true, arguments: ['--testPathPatterns', onServers, '--runInBand'] },
+  {
+    name: 'end to end, distributed',
+    folder: 'e2e',
+    needsServers: true,
+    distributed: true,
+    arguments: ['--testPathPatterns', '/e2e/', ...ignore('/e2e/(embedded|faults)/', ...(browser ? [] : ['/e2e/browser/'])), '--runInBand'],
+  },
 ]
 
 const total = { passed: 0, failed: 0 }
@@ -54,6 +59,7 @@ async function runTier(tier) {
   const servers = tier.needsServers ? await serversFor(tier) : undefined
   if (tier.needsServers && !servers) return
   console.log(`\n== ${tier.name}`)
+  const system = tier.distributed ? await launchFor(servers) : undefined
   const report = join(results, `${tier.name.replace(/\W+/g, '-')}.json`)
   const jest = [
     '--experimental-vm-modules',
@@ -63,7 +69,8 @@ async function runTier(tier) {
     '--json',
     `--outputFile=${report}`,
   ]
-  const code = await spawned(serverNode(), jest, servers?.env)
+  const code = await spawned(serverNode(), jest, { ...servers?.env, ...system?.env })
+  await system?.stop()
   await servers?.stop()
   const { passed, failed } = count(report, code)
   total.passed += passed
@@ -91,6 +98,18 @@ async function serversFor(tier) {
   notes.push(inCi ? `The ${tier.name} specs cannot run here, which counts as a failure in CI: ${words}.` : `The ${tier.name} specs were left out: ${words}.`)
   if (inCi) total.failed += 1
   return undefined
+}
+
+/** The distributed system for a whole tier: two copies of each service. Specs find it by a file that says where it is. */
+async function launchFor(servers) {
+  const { launch } = await import('./distributed/system.mjs')
+  const folder = join(results, 'distributed')
+  const names = { PAVAN_DATABASE_PREFIX: 'pavan', KAFKA_TOPIC_PREFIX: 'pavan' }
+  const system = await launch({ folder, servers: servers.env, copies: 2, env: { ...names, PAVAN_RATE_LIMITS: 'off' }, say: console.error })
+  const file = join(results, 'system.json')
+  const processes = system.processes.map(({ port }) => `http://127.0.0.1:${port}`)
+  writeFileSync(file, JSON.stringify({ base: system.base, folder, env: system.env, processes }))
+  return { env: { PAVAN_TOPOLOGY: 'distributed', PAVAN_SYSTEM: file }, stop: () => system.stop() }
 }
 
 function spawned(program, args, more) {

@@ -13,15 +13,7 @@ import { EventCipher } from '../../libs/platform/dist/privacy/event-cipher.js'
 import { LocalKeyEncryptionKey } from '../../libs/platform/dist/privacy/kek.js'
 import { KeyRing } from '../../libs/platform/dist/privacy/key-ring.js'
 import { Ids } from '../../libs/platform/dist/service/ids.js'
-import {
-  policyDeleted,
-  policySet,
-  roleAssigned,
-  roleDefined,
-  roleDeleted,
-  roleUnassigned,
-  userRegistered,
-} from '../../libs/contracts/dist/index.js'
+import { policyDeleted, policySet, roleAssigned, roleDefined, roleDeleted, roleUnassigned, userRegistered } from '../../libs/contracts/dist/index.js'
 import { user } from '../../libs/services/identity/dist/user/user.decider.js'
 import { artifactKey, makeRefreshToken, familyOf } from '../../libs/services/identity/dist/oidc/artifact-adapters.js'
 import { artifacts, fingerprint } from '../../libs/services/identity/dist/oidc/oidc-tables.js'
@@ -109,7 +101,9 @@ export const seedGrants = async (folder, { tenant, pattern, people, count }) => 
       const [grantId, session] = [makeRefreshToken(), makeRefreshToken()].map((text) => text.slice(0, 43))
       const value = makeRefreshToken()
       const own = (row) => ({ ...row, user: person, session, payload: { ...row.payload, accountId: person, sessionUid: session } })
-      changes.push(put(artifacts, artifactKey(tenant, 'Grant', grantId), { ...own(grant), session: grant.session, payload: { ...grant.payload, accountId: person } }))
+      changes.push(
+        put(artifacts, artifactKey(tenant, 'Grant', grantId), { ...own(grant), session: grant.session, payload: { ...grant.payload, accountId: person } }),
+      )
       const copy = own(token)
       changes.push(
         put(artifacts, artifactKey(tenant, 'RefreshToken', familyOf(value)), {

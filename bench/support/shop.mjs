@@ -70,7 +70,8 @@ export const signIn = async ({ base, operator: { issuer } }, { client, email, pa
   }
   const redirected = async (...request) => {
     const { status, headers, text } = await open(...request)
-    if (status < 302 || status > 303 || !headers.location) throw new Error(`expected a redirect at ${request[0].split('?')[0]}: ${status} ${text.slice(0, 500)}`)
+    if (status < 302 || status > 303 || !headers.location)
+      throw new Error(`expected a redirect at ${request[0].split('?')[0]}: ${status} ${text.slice(0, 500)}`)
     return headers.location
   }
   const verifier = randomBytes(32).toString('base64url')
