@@ -1,10 +1,10 @@
 /** What is wrong with the brokers, topics and settings, in words, for `pavan doctor`. */
 import { connect } from 'node:net'
-import { ConfigResourceTypes, type Admin } from 'kafkajs'
+import type { Admin } from 'kafkajs'
 import { describe, within } from './kafka-errors.js'
 import { defaults, makeClient, topicOf, type KafkaOptions } from './kafka-options.js'
 import { clusterOf } from './kafkajs-internals.js'
-import { minInsync, settingsFor } from './topics.js'
+import { minInsync, settingsFor, topicResource } from './topics.js'
 
 export interface Finding {
   readonly level: 'ok' | 'warning' | 'error'
@@ -96,7 +96,7 @@ const checkTopics = async (admin: Admin, options: KafkaOptions, expected: Expect
   if (found.length === 0) return missing
   const [metadata, configs] = await Promise.all([
     admin.fetchTopicMetadata({ topics: found }),
-    admin.describeConfigs({ resources: found.map((name) => ({ type: ConfigResourceTypes.TOPIC, name })), includeSynonyms: false }),
+    admin.describeConfigs({ resources: found.map((name) => ({ type: topicResource, name })), includeSynonyms: false }),
   ])
   const findings = metadata.topics.flatMap(({ name, partitions }) => {
     const settings = new Map(configs.resources.find(({ resourceName }) => resourceName === name)?.configEntries.map((one) => [one.configName, one.configValue]))
