@@ -10,8 +10,17 @@ export default {
     // ts7 is run as a program; oxlint's rooms and the load generator of bench are chosen at run time.
     '.': {
       ignoreDependencies: ['ts7', 'autocannon', '@types/autocannon'],
-      entry: ['tools/*.mjs', 'tools/**/*.spec.ts', 'bench/*.bench.mjs', 'bench/support/{bare-*,argon2-verify,map-decisions}.mjs', 'e2e/**/*.spec.ts', 'tools/**/*.d.mts'],
-      project: ['tools/**', 'bench/**', 'e2e/**'],
+      entry: [
+        'tools/*.mjs',
+        'tools/**/*.spec.ts',
+        'tools/**/*.d.mts',
+        'bench/*.bench.mjs',
+        'bench/support/{bare-*,argon2-verify,map-decisions}.mjs',
+        'e2e/**/*.spec.ts',
+        'examples/*/*.mjs',
+        'examples/**/*.spec.ts',
+      ],
+      project: ['tools/**', 'bench/**', 'e2e/**', 'examples/**'],
     },
     'libs/kernel': library,
     // The kernel is what its rules allow it to build on.

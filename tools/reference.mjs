@@ -1,6 +1,8 @@
 // Writes docs/reference from the code: events, errors, configuration, metrics. `--check` fails when a file differs from what the code says.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+// Either way it fails when an event would break those who read the last released version; `--release` notes the events as released.
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
+import { brokenEvents } from './reference/compatibility.mjs'
 
 const services = ['identity', 'authorization', 'admin', 'profiles', 'audit', 'analytics', 'gateway']
 const definitions = await Promise.all(
@@ -39,7 +41,7 @@ const fieldsOf = (part, schema) => {
 
 const events = page(
   'Events',
-  'Every event that a service writes. `data` travels openly on the bus, `personal` is encrypted under the key of its subject, `secret` is encrypted and never leaves the service that wrote it.',
+  'Every event that a service writes. `data` travels openly on the bus, `personal` is encrypted under the key of its subject, `secret` is encrypted and never leaves the service that wrote it. On Kafka each is a CloudEvent; its JSON schema is in [events/](events/).',
   [...eventCatalogue.values()]
     .map((event) => {
       const rows = [...fieldsOf('data', event.data), ...fieldsOf('personal', event.personal), ...fieldsOf('secret', event.secret)]
@@ -64,6 +66,7 @@ const errors = page(
 )
 
 const { appConfig } = await import('../libs/platform/dist/service/app-config.js')
+const { kafkaConfig } = await import('../libs/adapters/kafka/dist/index.js')
 const { traceConfig } = await import('../libs/platform/dist/telemetry/trace-config.js')
 const configRows = (schema) => {
   const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
@@ -77,7 +80,12 @@ const configRows = (schema) => {
 const config = page(
   'Configuration',
   'Environment variables. A wrong value stops the start with a sentence that says what is expected.',
-  [['The system', appConfig], ['Tracing', traceConfig], ...definitions.filter((one) => one.config).map((one) => [one.title, one.config])]
+  [
+    ['The system', appConfig],
+    ['Tracing', traceConfig],
+    ['Kafka', kafkaConfig],
+    ...definitions.filter((one) => one.config).map((one) => [one.title, one.config]),
+  ]
     .map(([title, schema]) => [title, configRows(schema)])
     .filter(([, rows]) => rows.length > 0)
     .map(([title, rows]) => `## ${title}\n\n${table(['variable', 'type', 'default', 'meaning'], rows)}`)
@@ -96,16 +104,44 @@ const metrics = page(
   ),
 )
 
+const { jsonSchemaOf } = await import('../libs/contracts/dist/events/cloud-event.js')
+const schemas = Object.fromEntries([...eventCatalogue.values()].map((event) => [`${event.type}:${event.schema}`, jsonSchemaOf(event)]))
+const asJson = (value) => `${JSON.stringify(value, null, 2)}\n`
+
 const folder = 'docs/reference'
-mkdirSync(folder, { recursive: true })
-const stale = Object.entries({ 'events.md': events, 'errors.md': errors, 'config.md': config, 'metrics.md': metrics }).filter(([name, text]) => {
+const released = `${folder}/events/released.json`
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+if (process.argv.includes('--release')) writeFileSync(released, asJson({ version, events: schemas }))
+const broken = existsSync(released)
+  ? brokenEvents(JSON.parse(readFileSync(released, 'utf8')).events, schemas)
+  : [`${released} is missing: run npm run docs -- --release`]
+if (broken.length > 0) {
+  console.error(
+    `Readers of the last released events would break:\n  ${broken.join('\n  ')}\nKeep the event as it was and add a field that may be missing, or raise its schema version and write an upcaster.`,
+  )
+  process.exit(1)
+}
+
+const files = {
+  'events.md': events,
+  'errors.md': errors,
+  'config.md': config,
+  'metrics.md': metrics,
+  ...Object.fromEntries(Object.entries(schemas).map(([key, schema]) => [`events/${key.replace(':', '.v')}.json`, asJson(schema)])),
+}
+mkdirSync(`${folder}/events`, { recursive: true })
+const gone = readdirSync(`${folder}/events`)
+  .map((name) => `events/${name}`)
+  .filter((name) => !(name in files) && `${folder}/${name}` !== released)
+const stale = Object.entries(files).filter(([name, text]) => {
   const file = `${folder}/${name}`
   if (existsSync(file) && readFileSync(file, 'utf8') === text) return false
   if (!process.argv.includes('--check')) writeFileSync(file, text)
   return true
 })
-if (process.argv.includes('--check') && stale.length > 0) {
-  console.error(`docs/reference differs from the code: ${stale.map(([name]) => name).join(', ')}. Run npm run docs and commit the result.`)
+if (!process.argv.includes('--check')) for (const name of gone) rmSync(`${folder}/${name}`)
+else if (stale.length + gone.length > 0) {
+  console.error(`docs/reference differs from the code: ${[...stale.map(([name]) => name), ...gone].join(', ')}. Run npm run docs and commit the result.`)
   process.exit(1)
 }
 process.exit(0)

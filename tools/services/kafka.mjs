@@ -7,7 +7,7 @@ import { demand } from './available.mjs'
 import { cached } from './cache.mjs'
 import { entries } from './entries.mjs'
 import { classPath, copyJars } from './maven.mjs'
-import { freePort, runToEnd, startProcess, waitFor } from './process.mjs'
+import { freePort, isOpen, runToEnd, startProcess, waitFor } from './process.mjs'
 import { certificateFor } from './certificate.mjs'
 
 const clusterId = 'cGF2YW4tY2x1c3Rlci0wMQ'
@@ -59,7 +59,7 @@ async function makeArchive(libs, folder) {
 const freePorts = async () => ({ client: await freePort(), inside: await freePort(), controller: await freePort() })
 
 /** server.properties of one node; `tls` and `sasl` shape the listener for clients, the nodes speak plainly among themselves. */
-function properties({ id, folder, ports, settings, tls, sasl }) {
+function properties({ id, folder, ports, settings, tls, sasl, advertised }) {
   const own = ports[id - 1]
   const copies = ports.length
   const client = `${sasl ? 'SASL_' : ''}${tls ? 'SSL' : 'PLAINTEXT'}`
@@ -68,6 +68,7 @@ function properties({ id, folder, ports, settings, tls, sasl }) {
     'node.id': id,
     'controller.quorum.voters': ports.map(({ controller }, i) => `${i + 1}@127.0.0.1:${controller}`).join(','),
     listeners: `CLIENT://127.0.0.1:${own.client},INSIDE://127.0.0.1:${own.inside},CONTROLLER://127.0.0.1:${own.controller}`,
+    ...(advertised && { 'advertised.listeners': `CLIENT://${advertised},INSIDE://127.0.0.1:${own.inside}` }),
     'listener.security.protocol.map': `CLIENT:${client},INSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT`,
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'INSIDE',
@@ -127,9 +128,19 @@ async function answers(brokers, count, client = {}) {
 /**
  * Starts Kafka. `brokers`: 1 or 3 (topics then want replication 3, min.insync 2). `folder`: where logs lie, a temporary one that `stop` removes
  * unless `keep`. `sasl` and `tls` guard the clients' listener; `settings` are further lines of server.properties.
- * @param {{ brokers?: number, folder?: string, keep?: boolean, sasl?: { username: string, password: string }, tls?: boolean, settings?: Record<string, string | number>, say?: (line: string) => void }} [options]
+ * `advertised` is the address by which the first node calls itself, for tests of a wrong one: it is then only waited for until it listens.
+ * @param {{ brokers?: number, folder?: string, keep?: boolean, sasl?: { username: string, password: string }, tls?: boolean, advertised?: string, settings?: Record<string, string | number>, say?: (line: string) => void }} [options]
  */
-export async function startKafka({ brokers: count = 1, folder, keep = folder !== undefined, sasl, tls = false, settings = {}, say = console.error } = {}) {
+export async function startKafka({
+  brokers: count = 1,
+  folder,
+  keep = folder !== undefined,
+  sasl,
+  tls = false,
+  advertised,
+  settings = {},
+  say = console.error,
+} = {}) {
   const { libs, archive } = await prepared(say)
   const home = folder ?? mkdtempSync(join(tmpdir(), 'pavan-kafka-'))
   mkdirSync(home, { recursive: true })
@@ -141,7 +152,7 @@ export async function startKafka({ brokers: count = 1, folder, keep = folder !==
       const id = i + 1
       const place = join(home, `node-${id}`)
       const file = join(home, `${id}.properties`)
-      writeFileSync(file, properties({ id, folder: place, ports, settings, tls: certificate, sasl }))
+      writeFileSync(file, properties({ id, folder: place, ports, settings, tls: certificate, sasl, advertised }))
       if (!existsSync(place)) {
         if (sasl)
           await format(
@@ -159,7 +170,8 @@ export async function startKafka({ brokers: count = 1, folder, keep = folder !==
     node.server = startProcess('java', [...jvm, ...share, '-cp', libs, 'kafka.Kafka', node.file], { log: node.log })
   }
   const client = { ...(sasl && { sasl: { mechanism: 'plain', ...sasl } }), ...(certificate && { ssl: { ca: [certificate.ca] } }) }
-  const up = (node, wanted, asked = addresses) => waitFor(() => answers(asked, wanted, client), { server: node.server, what: 'Apache Kafka' })
+  const up = (node, wanted, asked = addresses) =>
+    waitFor(() => (advertised ? isOpen(ports[0].client) : answers(asked, wanted, client)), { server: node.server, what: 'Apache Kafka' })
   const kafka = {
     brokers: addresses,
     caFile: certificate?.caFile,

@@ -1,11 +1,11 @@
 /** What is wrong with the brokers, topics and settings, in words, for `pavan doctor`. */
 import { connect } from 'node:net'
-import kafkajs, { type Admin } from 'kafkajs'
+import type { Admin } from 'kafkajs'
 import type { Finding } from '@pavan/platform/service/finding.js'
 import { describe, within } from './kafka-errors.js'
 import { defaults, makeClient, topicOf, type KafkaOptions } from './kafka-options.js'
 import { clusterOf } from './kafkajs-internals.js'
-import { minInsync, settingsFor } from './topics.js'
+import { minInsync, settingsFor, topicResource } from './topics.js'
 
 export interface Expected {
   readonly contexts: readonly string[]
@@ -91,7 +91,7 @@ const checkTopics = async (admin: Admin, options: KafkaOptions, expected: Expect
   if (found.length === 0) return missing
   const [metadata, configs] = await Promise.all([
     admin.fetchTopicMetadata({ topics: found }),
-    admin.describeConfigs({ resources: found.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })), includeSynonyms: false }),
+    admin.describeConfigs({ resources: found.map((name) => ({ type: topicResource, name })), includeSynonyms: false }),
   ])
   const findings = metadata.topics.flatMap(({ name, partitions }) => {
     const settings = new Map(configs.resources.find(({ resourceName }) => resourceName === name)?.configEntries.map((one) => [one.configName, one.configValue]))

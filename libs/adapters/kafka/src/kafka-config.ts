@@ -20,7 +20,11 @@ export const kafkaConfig = z
       )
       .pipe(z.array(z.string().regex(/^[^\s:,]+:\d{1,5}$|^\[[0-9a-f:]+\]:\d{1,5}$/i, { error: 'must be host:port, separated by commas' })).min(1))
       .describe('Addresses of some Kafka brokers as host:port, separated by commas'),
-    KAFKA_TLS: z.stringbool().default(false).describe('Whether the connection to Kafka is encrypted'),
+    KAFKA_TLS: z
+      .enum(['true', 'false'])
+      .default('false')
+      .transform((text) => text === 'true')
+      .describe('Whether the connection to Kafka is encrypted'),
     KAFKA_CA_FILE: z.string().max(4096).optional().describe('File with the certificate authority of the brokers in PEM; by default those of the system'),
     KAFKA_SASL: z.enum(mechanisms).default('none').describe('How the system signs in to Kafka'),
     KAFKA_USERNAME: z.string().max(255).optional().describe('User name at Kafka'),

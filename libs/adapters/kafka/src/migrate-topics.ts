@@ -1,8 +1,8 @@
 /** Makes and settles the topics: the only place that does. Run by a migration before the services start; running it again changes nothing. */
-import kafkajs, { type Admin } from 'kafkajs'
+import type { Admin } from 'kafkajs'
 import { typeOf } from './kafka-errors.js'
 import { makeClient, topicOf, type KafkaOptions } from './kafka-options.js'
-import { settingsFor } from './topics.js'
+import { settingsFor, topicResource } from './topics.js'
 
 export interface MigratedTopics {
   readonly created: readonly string[]
@@ -66,7 +66,7 @@ const settle = async (admin: Admin, topics: readonly string[]): Promise<string[]
   const metadata = await admin.fetchTopicMetadata({ topics: [...topics] })
   const replicas = new Map(metadata.topics.map(({ name, partitions }) => [name, partitions[0]?.replicas.length ?? 1]))
   const described = await admin.describeConfigs({
-    resources: topics.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })),
+    resources: topics.map((name) => ({ type: topicResource, name })),
     includeSynonyms: false,
   })
   const changed = described.resources.flatMap(({ resourceName, configEntries }) => {
@@ -80,7 +80,7 @@ const settle = async (admin: Admin, topics: readonly string[]): Promise<string[]
     await admin.alterConfigs({
       validateOnly: false,
       resources: changed.map(({ name, settings }) => ({
-        type: kafkajs.ConfigResourceTypes.TOPIC,
+        type: topicResource,
         name,
         configEntries: Object.entries(settings).map(([key, value]) => ({ name: key, value })),
       })),

@@ -1,4 +1,8 @@
 /** What a topic of ours looks like, made only by the migration and looked at by the check. */
+import type { ConfigResourceTypes } from 'kafkajs'
+
+/** `ConfigResourceTypes.TOPIC`: kafkajs does not export the name in a way that ES modules see. */
+export const topicResource = 2 as ConfigResourceTypes.TOPIC
 
 /** Settings of every topic; the log must be rebuildable, so nothing is ever deleted from it (see the decision on topics). */
 export const settingsFor = (replicas: number): Readonly<Record<string, string>> => ({
