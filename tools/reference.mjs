@@ -66,7 +66,7 @@ const errors = page(
 )
 
 const { appConfig } = await import('../libs/platform/dist/service/app-config.js')
-const { kafkaConfig } = await import('../libs/adapters/kafka/dist/index.js')
+const { distributedConfig } = await import('../libs/adapters/distributed/dist/distributed-adapters.js')
 const { traceConfig } = await import('../libs/platform/dist/telemetry/trace-config.js')
 const configRows = (schema) => {
   const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
@@ -83,8 +83,8 @@ const config = page(
   [
     ['The system', appConfig],
     ['Tracing', traceConfig],
-    ['Kafka', kafkaConfig],
     ...definitions.filter((one) => one.config).map((one) => [one.title, one.config]),
+    ...distributedConfig.map(([title, schema]) => [title, schema]),
   ]
     .map(([title, schema]) => [title, configRows(schema)])
     .filter(([, rows]) => rows.length > 0)

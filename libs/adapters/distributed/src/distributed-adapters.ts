@@ -7,8 +7,11 @@ import { composeAdapters } from '@pavan/platform/service/compose-adapters.js'
 import type { Start } from '@pavan/platform/service/run-app.js'
 import { readConfig } from '@pavan/platform/service/service-config.js'
 
-/** Environment of every application of the distributed system. */
-export const distributedConfig = [mongoConfig, kafkaConfig]
+/** Environment of every application of the distributed system, by what it is about. */
+export const distributedConfig = [
+  ['Distributed: MongoDB', mongoConfig],
+  ['Distributed: Kafka', kafkaConfig],
+] as const
 
 type Given = Pick<Start, 'env' | 'clock' | 'log'>
 
