@@ -24,13 +24,15 @@ export interface LeasesOptions {
   readonly onTaken: (p: number) => void
   /** Called with the hint of a partition that is held. */
   readonly onHint: (p: number, head: number) => void
+  /** Time between two beats; 1 s by default, less in proofs. */
+  readonly beatMs?: number
 }
 
-const beatMs = 1_000
-const goneMs = 3_000
-/** A holder stops a little before others may take over. */
-const ownMs = 2_500
-const forgottenMs = 60_000
+const secondMs = 1_000
+/** A holder is gone after so many beats, and stops a little before others may take over. */
+const gone = 3
+const own = 2.5
+const forgotten = 60
 const quickest = 20
 const slowest = 250
 
@@ -40,6 +42,7 @@ export class Leases {
   readonly #options: LeasesOptions
   readonly #leases: Collection<LeaseDoc>
   readonly #me: string
+  readonly #beatMs: number
   /** Partition → until when it is surely ours, by our monotonic clock. */
   readonly #held = new Map<number, number>()
   /** What we saw of others, and since when it has not changed. */
@@ -59,6 +62,7 @@ export class Leases {
     this.#options = options
     this.#leases = options.db.collection<LeaseDoc>('leases')
     this.#me = `c:${options.copy}`
+    this.#beatMs = options.beatMs ?? secondMs
   }
 
   async open(): Promise<void> {
@@ -76,7 +80,7 @@ export class Leases {
         this.#beating = this.#beat()
           .catch(() => undefined)
           .finally(beat)
-      }, beatMs).unref()
+      }, this.#beatMs).unref()
       if (this.#closed) clearTimeout(this.#timer)
     }
     beat()
@@ -115,8 +119,8 @@ export class Leases {
     const now = performance.now()
     for (const doc of docs) this.#observe(doc, now)
     const copies = docs.filter(({ _id }) => _id.startsWith('c:') && _id !== this.#me)
-    this.#others = copies.filter(({ _id }) => !this.#gone(_id, goneMs, now)).length
-    await Promise.all(copies.filter(({ _id }) => this.#gone(_id, forgottenMs, now)).map(({ _id, beat }) => this.#leases.deleteOne({ _id, beat })))
+    this.#others = copies.filter(({ _id }) => !this.#gone(_id, this.#beatMs * gone, now)).length
+    await Promise.all(copies.filter(({ _id }) => this.#gone(_id, this.#beatMs * forgotten, now)).map(({ _id, beat }) => this.#leases.deleteOne({ _id, beat })))
     const leases = docs.filter(({ _id }) => _id.startsWith('p:'))
     const mine = leases.filter(({ holder }) => holder === this.#me)
     for (const p of this.#held.keys()) if (!mine.some(({ _id }) => _id === leaseId(p))) this.#held.delete(p)
@@ -132,7 +136,7 @@ export class Leases {
       this.#held.delete(partitionOf(_id))
       await this.#leases.updateOne({ _id, holder: this.#me }, { $unset: { holder: '' }, $inc: { beat: 1 } })
     }
-    const free = leases.filter(({ _id, holder }) => holder === undefined || (holder !== this.#me && this.#gone(_id, goneMs, now)))
+    const free = leases.filter(({ _id, holder }) => holder === undefined || (holder !== this.#me && this.#gone(_id, this.#beatMs * gone, now)))
     // Not all begin with the same one.
     const turn = free.length > 0 ? Math.floor(Math.random() * free.length) : 0
     const wanted = [...free.slice(turn), ...free.slice(0, turn)].slice(0, Math.max(0, share - mine.length))
@@ -148,7 +152,7 @@ export class Leases {
 
   #hold(p: number, sent: number): void {
     const before = this.holds(p)
-    this.#held.set(p, sent + ownMs)
+    this.#held.set(p, sent + this.#beatMs * own)
     if (!before) this.#options.onTaken(p)
   }
 

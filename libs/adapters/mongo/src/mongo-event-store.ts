@@ -21,6 +21,8 @@ export interface MongoEventStoreOptions {
   readonly copy: string
   /** How long somebody else's undecided reservation is waited for; 2 s by default, less in proofs. */
   readonly claimPatienceMs?: number
+  /** Time between two beats of a lease; 1 s by default, less in proofs. */
+  readonly beatMs?: number
 }
 
 const orphansEveryMillis = 1_000

@@ -9,8 +9,9 @@ import { RowCommits, chunks } from './row-commits.js'
 import { entryImage, keysOf, Overlay, planned, play, removalsOf, type Entry, type Planned } from './row-plan.js'
 import { encodeCursor, rangeOf } from './row-query.js'
 import {
+  changeTo,
   checkpoints,
-  expiring,
+  cleared,
   imageOf,
   liveJson,
   mongoIndexes,
@@ -164,8 +165,7 @@ export class MongoRows extends Rows {
     return persist(async (attempt) => {
       try {
         if (change.op === 'insert') await rows.insertOne({ _id, ...image, v }, options)
-        else
-          await rows.updateOne({ _id, l: { $exists: false } }, { $set: { ...image, v }, $unset: { ...expiring(image), w: '' } }, { ...options, upsert: true })
+        else await rows.updateOne({ _id, l: { $exists: false } }, { $set: { ...image, v }, $unset: cleared(image) }, { ...options, upsert: true })
         return true
       } catch (error) {
         if (!isDuplicate(error)) throw error
@@ -199,7 +199,7 @@ export class MongoRows extends Rows {
         }
       }
       const change = image
-        ? { $set: { ...image, v, w: writersOf(doc) }, $unset: expiring(image) }
+        ? changeTo(doc, image, v)
         : {
             $set: { d: true as const, e: now + markMs, v, w: writersOf(doc) },
             $unset: { r: '', ...Object.fromEntries(indexFields(entry.shape).map((at) => [at, ''])) },
@@ -278,7 +278,7 @@ export class MongoRows extends Rows {
         if (doc.r === undefined) continue
         const row = JSON.parse(doc.r) as JsonRow
         const image = imageOf(shape, doc._id, row, doc.r)
-        await persist(() => rows.updateOne({ _id: doc._id, v: doc.v, l: { $exists: false } }, { $set: { ...image }, $unset: expiring(image) }))
+        await persist(() => rows.updateOne({ _id: doc._id, v: doc.v, l: { $exists: false } }, { $set: { ...image }, $unset: cleared(image) }))
       }
     }
     await persist(() => meta.updateOne({ _id }, { $set: { shape: text } }, { upsert: true }))

@@ -64,7 +64,7 @@ export class PartitionLog {
   #head: number | undefined
   /** Rises when a batch of somebody else was read: a commit on its way here may have been in it. */
   #generation = 0
-  #running: Promise<void> | undefined
+  #running = false
   /** Reading ahead and numbering take turns. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -93,7 +93,7 @@ export class PartitionLog {
       const waiting = this.#waiting.get(commit._id)
       if (waiting) waiting.numbered.push({ resolve, reject })
       else this.#waiting.set(commit._id, { commit, generation, follows: follows || commit.f < 0, numbered: [{ resolve, reject }] })
-      this.#running ??= this.#run().finally(() => (this.#running = undefined))
+      if (!this.#running) void this.#run()
     })
   }
 
@@ -103,6 +103,7 @@ export class PartitionLog {
   }
 
   async #run(): Promise<void> {
+    this.#running = true
     // Those who come in the same turn of the event loop are numbered together.
     await Promise.resolve()
     let failing: number | undefined
@@ -117,6 +118,7 @@ export class PartitionLog {
         else await jitter(attempt++)
       }
     }
+    this.#running = false
   }
 
   #giveUp(error: unknown): void {

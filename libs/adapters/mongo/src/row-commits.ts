@@ -11,7 +11,7 @@
  */
 import { acknowledged, durable, nonce, prepare, type Collection, type Db } from './database.js'
 import { duplicatesOf, isDuplicate, pause, persist } from './retry.js'
-import { expiring, writersOf, type Durability, type Image, type RowDoc } from './row-shape.js'
+import { changeTo, type Durability, type Image, type RowDoc } from './row-shape.js'
 import { entryImage, type Entry } from './row-plan.js'
 import mongoose from 'mongoose'
 
@@ -26,11 +26,22 @@ interface Decision {
   readonly at: number
 }
 
+/** What documents of a big change shall be. To update each is dear: they are locked by one command, and the images lie here until the decision. */
+interface Part {
+  readonly _id: string
+  readonly of: string
+  readonly next: readonly { readonly c: string; readonly i: string; readonly n: Image }[]
+  readonly at: number
+}
+
 /** How long a lock without a decision is waited for, by the clock of whoever waits. */
 const lockPatienceMs = 2_000
 /** How long decisions are kept for writers that do not know them yet. */
 const keepMs = 3_600_000
 const atOnce = 1_000
+/** So many documents of a table are locked one by one, side by side; more of them together. */
+const few = 16
+const mostCharacters = 2_000_000
 
 const unlocked = { $exists: false }
 const concern = (durability: Durability) => ({ writeConcern: durability === 'full' ? durable : acknowledged })
@@ -38,6 +49,7 @@ const concern = (durability: Durability) => ({ writeConcern: durability === 'ful
 export class RowCommits {
   readonly #db: Db
   readonly #decisions: Collection<Decision>
+  readonly #parts: Collection<Part>
   /** Work that no caller waits for. */
   readonly #loose = new Set<Promise<unknown>>()
   /** Committed decisions that were there in the last round of `recover`. */
@@ -49,10 +61,12 @@ export class RowCommits {
   ) {
     this.#db = db
     this.#decisions = db.collection<Decision>('commits_of_rows')
+    this.#parts = db.collection<Part>('parts_of_rows')
   }
 
-  prepare(): Promise<void> {
-    return persist(() => prepare(this.#db, 'commits_of_rows'))
+  async prepare(): Promise<void> {
+    await persist(() => prepare(this.#db, 'commits_of_rows'))
+    await persist(() => prepare(this.#db, 'parts_of_rows', [{ key: { of: 1 }, name: 'of' }]))
   }
 
   rows(collection: string): Collection<RowDoc> {
@@ -79,6 +93,7 @@ export class RowCommits {
     }
     await this.#finish(id, tables, durability)
     this.#later(this.#decisions.deleteOne({ _id: id }))
+    if (entries.length > few) this.#later(this.#parts.deleteMany({ of: id }))
     return true
   }
 
@@ -115,22 +130,35 @@ export class RowCommits {
     return true
   }
 
+  /**
+   * No command of this phase is sent twice: one that may have been done is given up with the whole change. So a lock never comes after
+   * the decision.
+   */
   async #lockExisting(id: string, collection: string, entries: readonly Entry[], durability: Durability): Promise<boolean> {
+    if (entries.length > few) return this.#lockMany(id, collection, entries, durability)
     const locks = entries.map((entry) => {
       const next = entryImage(entry)
       return { filter: { _id: entry.id, v: (entry.doc as RowDoc).v, l: unlocked }, update: { $set: { l: id, ...(next ? { n: next } : { g: true as const }) } } }
     })
-    if (locks.length <= 16) {
-      const results = await Promise.all(locks.map(({ filter, update }) => this.rows(collection).updateOne(filter, update, concern(durability))))
-      return results.every(({ matchedCount }) => matchedCount === 1)
+    const results = await Promise.all(locks.map(({ filter, update }) => this.rows(collection).updateOne(filter, update, concern(durability))))
+    return results.every(({ matchedCount }) => matchedCount === 1)
+  }
+
+  /** Many at once: first the lock alone, then a look whether they still are as they were read. What they shall be is written apart. */
+  async #lockMany(id: string, collection: string, entries: readonly Entry[], durability: Durability): Promise<boolean> {
+    const rows = this.rows(collection)
+    const gone = entries.filter(({ json }) => json === undefined)
+    const kept = entries.filter(({ json }) => json !== undefined)
+    const lock = async (some: readonly Entry[], $set: Partial<RowDoc>): Promise<void> => {
+      for (const part of chunks(some)) await rows.updateMany({ _id: { $in: part.map((entry) => entry.id) }, l: unlocked }, { $set }, concern(durability))
     }
-    for (const some of chunks(locks))
-      await this.rows(collection).bulkWrite(
-        some.map((lock) => ({ updateOne: lock })),
-        { ordered: false, ...concern(durability) },
-      )
-    // Counts of a bulk are not right on every server: what carries the lock is.
-    return (await this.rows(collection).countDocuments({ l: id, b: unlocked })) === entries.length
+    await Promise.all([lock(kept, { l: id }), lock(gone, { l: id, g: true })])
+    const locked = await rows.find({ l: id, b: unlocked }, { projection: { v: 1 } }).toArray()
+    const versions = new Map(locked.map(({ _id, v }) => [_id, v]))
+    if (!entries.every((entry) => versions.get(entry.id) === (entry.doc as RowDoc).v)) return false
+    const next = kept.map((entry) => ({ c: collection, i: entry.id, n: entryImage(entry) as Image }))
+    await Promise.all(inParts(next).map((part) => this.#parts.insertOne({ _id: nonce(), of: id, next: part, at: Date.now() }, concern(durability))))
+    return true
   }
 
   /** True when the decision is stored as it was wanted, now or by an attempt whose answer was lost. */
@@ -153,15 +181,10 @@ export class RowCommits {
       [...tables].map(async ([collection, entries]) => {
         const rows = this.rows(collection)
         const next = entries
-          ? entries.flatMap(({ doc, ...entry }) => (doc && entry.json !== undefined ? [{ ...doc, n: entryImage({ ...entry, doc }) }] : []))
-          : await persist(() => rows.find({ l: id, n: { $exists: true } }).toArray())
+          ? entries.flatMap(({ doc, ...entry }) => (doc && entry.json !== undefined ? [{ ...doc, n: entryImage({ ...entry, doc }) as Image }] : []))
+          : await this.#unfinished(id, collection)
         for (const some of chunks(next)) {
-          const updates = some.map((doc) => ({
-            updateOne: {
-              filter: { _id: doc._id, l: id },
-              update: { $set: { ...(doc.n as Image), v: id, w: writersOf(doc) }, $unset: expiring(doc.n as Image) },
-            },
-          }))
+          const updates = some.map((doc) => ({ updateOne: { filter: { _id: doc._id, l: id }, update: changeTo(doc, doc.n as Image, id) as never } }))
           await persist(() => rows.bulkWrite(updates, { ordered: false, ...concern(durability) }))
         }
         if (!entries || entries.some(({ json }) => json === undefined)) await persist(() => rows.deleteMany({ l: id, g: true }, concern(durability)))
@@ -169,6 +192,19 @@ export class RowCommits {
           await persist(() => rows.updateMany({ l: id, b: true }, { $unset: { l: '', b: '' } }, concern(durability)))
       }),
     )
+  }
+
+  /** Documents of a committed change that still are as they were, with what they shall be. */
+  async #unfinished(id: string, collection: string): Promise<RowDoc[]> {
+    const docs = await persist(() => this.rows(collection).find({ l: id, b: unlocked, g: unlocked }).toArray())
+    if (docs.every(({ n }) => n)) return docs
+    const parts = await persist(() => this.#parts.find({ of: id }).toArray())
+    const images = new Map(parts.flatMap(({ next }) => next.filter(({ c }) => c === collection).map(({ i, n }) => [i, n])))
+    // Without an image somebody else has just finished it.
+    return docs.flatMap((doc) => {
+      const n = doc.n ?? images.get(doc._id)
+      return n ? [{ ...doc, n }] : []
+    })
   }
 
   /** Takes the locks of a change away that is not committed and never will be. */
@@ -227,6 +263,7 @@ export class RowCommits {
     }
     this.#seen = new Set(committed.map(({ _id }) => _id))
     await this.#decisions.deleteMany({ s: { $in: [0, 2] }, at: { $lt: now - keepMs } })
+    await this.#parts.deleteMany({ at: { $lt: now - keepMs } })
   }
 
   #later(work: Promise<unknown>): void {
@@ -247,6 +284,19 @@ const byCollection = (entries: readonly Entry[]): Map<string, Entry[]> => {
     else tables.set(entry.shape.collection, [entry])
   }
   return tables
+}
+
+/** Cut so that each fits into a document. */
+const inParts = (next: Part['next']): Part['next'][] => {
+  const parts: Part['next'][number][][] = []
+  let size = Infinity
+  for (const one of next) {
+    size += one.n.r.length
+    if (size > mostCharacters || (parts.at(-1)?.length ?? 0) >= atOnce) parts.push([])
+    if (parts.at(-1)?.length === 0) size = one.n.r.length
+    parts.at(-1)?.push(one)
+  }
+  return parts
 }
 
 export const chunks = <T>(items: readonly T[]): T[][] => {

@@ -96,10 +96,19 @@ export const indexText = (values: readonly unknown[]): string => values.map((val
 export const liveJson = (doc: RowDoc | undefined | null, now: number): string | undefined =>
   doc && !doc.d && !doc.b && doc.r !== undefined && (doc.e === undefined || doc.e > now) ? doc.r : undefined
 
-const cleared = { d: '', l: '', n: '', b: '', g: '' } as const
+/** Fields that a write of an image takes away from a document that was not read; the end of a mark, too, where rows of the table have none. */
+export const cleared = (image: Image): Record<string, ''> => ({ d: '', l: '', n: '', b: '', g: '', w: '', ...(image.e === undefined ? { e: '' } : {}) })
 
-/** Fields that a write of an image takes away; the end of a mark, too, where rows of the table have none. */
-export const expiring = (image: Image): Record<string, ''> => (image.e === undefined ? { ...cleared, e: '' } : cleared)
+/** The smallest change that makes a document that was read into an image: what stays as it is costs nothing. Its lock goes. */
+export const changeTo = (doc: RowDoc, image: Image, v: string) => {
+  const same = (field: string): boolean => (doc as unknown as Record<string, unknown>)[field] === (image as unknown as Record<string, unknown>)[field]
+  const $set = { ...Object.fromEntries(Object.entries(image).filter(([field]) => !same(field))), v, w: writersOf(doc) }
+  const $unset: Record<string, ''> = { l: '' }
+  if (doc.n) $unset.n = ''
+  if (doc.d) $unset.d = ''
+  if (doc.e !== undefined && image.e === undefined) $unset.e = ''
+  return { $set, $unset }
+}
 
 /** Who wrote a document before its next write. A writer whose answer was lost looks within moments: few are enough. */
 export const writersOf = ({ v, w = [] }: RowDoc): string[] => [v, ...w].slice(0, 7)

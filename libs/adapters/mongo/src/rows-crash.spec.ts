@@ -103,6 +103,44 @@ whereMongo('changes of rows when something dies', (url) => {
     expect([...found].toSorted()).toEqual(['after', 'before'])
   })
 
+  test('a big change, killed before and after every single write, is all there or not at all', async () => {
+    const many = 40
+    const found = new Set<number>()
+    for (let at = 1, done = false; !done; at++) {
+      for (const when of ['before', 'after'] as const) {
+        const db = newDb()
+        const survivor = await open(db)
+        // Rows 0 to 29 exist: 10 of them go, 20 change; 10 more are new.
+        await survivor.apply(Array.from({ length: 30 }, (_, i) => put(`k${i}`, 1)))
+        const { hooks, set } = switched()
+        const victim = await open(db, hooks)
+        const kill = killer(at, when)
+        set(kill)
+        const big = Array.from({ length: many }, (_, i): RowChange<any> => {
+          if (i < 10) return { op: 'remove', table: items, key: `k${i}` }
+          return { op: 'add', table: items, key: `k${i}`, by: { n: 1 }, row: { id: `k${i}`, n: 0 } }
+        })
+        const outcome = await victim.apply(big, upTo).catch((error: unknown) => error)
+        if (!(outcome instanceof Error)) done ||= kill.count() < at
+        const sumOf = async (): Promise<number> => {
+          let sum = 0
+          for (let i = 0; i < many; i++) sum += (await survivor.get(items, `k${i}`))?.n ?? 0
+          return sum
+        }
+        const [before, after] = [30, 50]
+        const seen = await sumOf()
+        expect([before, after]).toContain(seen)
+        expect(await survivor.checkpoint('view', 'identity', 0, 'full')).toBe(seen === after ? 7 : 0)
+        if (outcome instanceof Error) found.add(seen)
+        else expect(seen).toBe(after)
+        await survivor.apply(big, upTo)
+        expect(await sumOf()).toBe(after)
+        expect((await survivor.find(items, { index: 'byId', limit: 100 })).items).toHaveLength(30)
+      }
+    }
+    expect(found.size).toBe(2)
+  }, 60_000)
+
   test('what was committed by somebody who died before finishing is found by its index after a start', async () => {
     const db = newDb()
     await start(await open(db))

@@ -44,6 +44,7 @@ export class StoreBench {
       partitions: 4,
       copy: `copy-${++made}`,
       claimPatienceMs: 20,
+      beatMs: 300,
       ...more,
     })
     this.#opened.add(store)
