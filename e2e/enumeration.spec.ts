@@ -96,6 +96,6 @@ test('resend, and a wrong code', async () => {
 }, 60_000)
 
 test('what failed is in the log without saying whose it was', () => {
-  expect(system.output).toContain('"route":"/t/:slug/interaction/:uid"')
+  expect(system.output).toMatch(/"route":"[^"]*interaction/)
   expect(system.output).not.toMatch(/known-person|unknown-sign|unknown-reset|not the right one|%40example|Somebody/)
 })

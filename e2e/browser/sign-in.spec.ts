@@ -1,10 +1,10 @@
 /** Promise 1 in a real browser: the pages lead a person to the application, in both directions of writing, without an accessibility mistake. */
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { AxeBuilder } from '@axe-core/playwright'
 import * as oidc from 'openid-client'
-import { chromium, type Browser, type Page } from 'playwright-core'
+import { chromium, type Browser } from 'playwright-core'
 import { System } from '../support/system.js'
+import { expectAccessible } from './accessible.js'
 import { authorizationUrl, mailTo, makeTenant, type Tenant } from '../support/tenant.js'
 
 let system: System
@@ -31,28 +31,23 @@ afterAll(async () => {
   await system?.[Symbol.asyncDispose]()
 })
 
-const accessible = async (page: Page): Promise<void> => {
-  const { violations } = await new AxeBuilder({ page }).analyze()
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([])
-}
-
 test('a person registers, comes back to the application, and is known the next time', async () => {
   const context = await browser.newContext({ locale: 'en-GB', javaScriptEnabled: true })
   const page = await context.newPage()
   const { url, verifier } = await authorizationUrl(system, tenant, { redirect_uri: callback })
   await page.goto(url)
   expect(await page.title()).toBe('Sign in · shop')
-  await accessible(page)
+  await expectAccessible(page)
   await page.getByRole('link', { name: 'Create account' }).click()
-  await accessible(page)
+  await expectAccessible(page)
   await page.getByLabel('Name').fill('Ada Person')
   await page.getByLabel('E-mail').fill('ada@example.org')
   await page.getByLabel('Password').fill('correct horse battery staple 9')
   await page.getByRole('button', { name: 'Create account' }).click()
   await page.getByLabel('Code').fill((await mailTo(system, 'ada@example.org', 'verify-email')).code)
-  await accessible(page)
+  await expectAccessible(page)
   await page.getByRole('button', { name: 'Confirm' }).click()
-  await accessible(page)
+  await expectAccessible(page)
   await page.getByRole('button', { name: 'Allow' }).click()
   await page.waitForURL(`${callback}**`)
   const tokens = await oidc.authorizationCodeGrant(tenant.config, new URL(page.url()), { pkceCodeVerifier: verifier })

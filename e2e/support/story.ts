@@ -18,7 +18,7 @@ interface Record {
   readonly subject?: string
 }
 
-const records = async ({ api }: Tenant): Promise<Record[]> => {
+const records = async ({ api }: Pick<Tenant, 'api'>): Promise<Record[]> => {
   const found: Record[] = []
   let cursor: string | undefined
   do {
@@ -37,7 +37,7 @@ export interface Counts {
   readonly funnel: readonly number[]
 }
 
-export const countsOf = async ({ api }: Tenant): Promise<Counts> => {
+export const countsOf = async ({ api }: Pick<Tenant, 'api'>): Promise<Counts> => {
   const total = async (query: string, wanted?: string): Promise<number> =>
     ((await api('GET', `/api/v1/analytics/series?${query}`)).json.series as { total: number; key?: string }[])
       .filter(({ key }) => key === wanted)
@@ -59,7 +59,7 @@ export interface Story {
   readonly further?: number
 }
 
-export const expectEachStepOnce = async (tenant: Tenant, user: string, { before = nothing, further = 0 }: Story = {}): Promise<void> => {
+export const expectEachStepOnce = async (tenant: Pick<Tenant, 'api'>, user: string, { before = nothing, further = 0 }: Story = {}): Promise<void> => {
   const counts = await eventually(async () => {
     const seen = (await records(tenant)).filter(({ subject }) => subject === user)
     const found = once.map((type) => [type, seen.filter((one) => one.type === type).length] as const)

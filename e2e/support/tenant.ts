@@ -29,6 +29,15 @@ export interface Tenant {
   readonly config: oidc.Configuration
 }
 
+/** The management API by an access token of one who may use it. */
+export const managementApi =
+  (system: System, token: () => Promise<string>): Tenant['api'] =>
+  async (method, path, json, headers) => {
+    const answer = await call(`${system.base}${path}`, { method, token: await token(), json, headers })
+    if (answer.status >= 400) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`)
+    return { json: answer.text ? answer.json : undefined, position: answer.headers.get('pavan-position') ?? '', status: answer.status }
+  }
+
 export const makeTenant = async (system: System, name: string): Promise<Tenant> => {
   // Specs may share a system, and may come to it again.
   const slug = `${name}-${randomBytes(3).toString('hex')}`
@@ -46,11 +55,7 @@ export const makeTenant = async (system: System, name: string): Promise<Tenant> 
     if (kept.until < Date.now()) kept = { token: await eventually(() => fetchToken().catch(() => undefined), 60_000), until: Date.now() + tokenMs }
     return kept.token
   }
-  const api: Tenant['api'] = async (method, path, json, headers) => {
-    const answer = await call(`${system.base}${path}`, { method, token: await token(), json, headers })
-    if (answer.status >= 400) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`)
-    return { json: answer.text ? answer.json : undefined, position: answer.headers.get('pavan-position') ?? '', status: answer.status }
-  }
+  const api = managementApi(system, token)
   // The role of the management client comes by an event.
   await eventually(async () => (await call(`${system.base}/api/v1/admin/tenant`, { token: await token() })).status === 200)
   const application = (await api('POST', '/api/v1/admin/applications', { name: 'Shop' })).json.id
