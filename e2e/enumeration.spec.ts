@@ -87,7 +87,7 @@ test('resend, and a wrong code', async () => {
   ] as const) {
     const browser = await form('sign-up')
     await browser.submit({ email, password, name: 'Somebody' })
-    const { code = '' } = await mailTo(system, email, template)
+    const { code = '' } = await mailTo(system, email, template, tenant)
     const resent = await timed(browser, email, () => browser.submit({}, { having: 'resend' }))
     const wrong = await timed(browser, email, () => browser.submit({ code: code === '000000' ? '000001' : '000000' }))
     seen.push([resent, wrong].map(({ status, text }) => ({ status, text: text.replace(/interaction\/[\w-]+/g, 'interaction') })))

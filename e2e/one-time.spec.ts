@@ -58,7 +58,7 @@ test('a verification code makes one account', async () => {
   await browser.open((await authorizationUrl(system, tenant)).url)
   await browser.open(`${browser.url.split('?')[0]}?step=sign-up`)
   await browser.submit({ email: 'verify@example.org', password, name: 'Vera' })
-  const { code } = await mailTo(system, 'verify@example.org', 'verify-email')
+  const { code } = await mailTo(system, 'verify@example.org', 'verify-email', tenant)
   const { page, url } = browser
   const pages = await parallel(uses, async () => {
     const other = browser.copy()
@@ -78,7 +78,7 @@ test('a reset link sets one password', async () => {
   await browser.open((await authorizationUrl(system, tenant)).url)
   await browser.open(`${browser.url.split('?')[0]}?step=forgot`)
   await browser.submit({ email: 'reset@example.org' })
-  const { link } = await mailTo(system, 'reset@example.org', 'reset-password')
+  const { link } = await mailTo(system, 'reset@example.org', 'reset-password', tenant)
   const token = new URL(link).searchParams.get('token') as string
   const changed = await outcomes(async (index) => {
     const answer = await call(`${tenant.issuer}/reset`, { form: { action: 'reset', token, password: `a new long passphrase ${index} of mine` } })
@@ -172,7 +172,11 @@ test('64 parallel sign-ups with one address in different spelling make one accou
     return browser.submit({ email: spellings[index % spellings.length] as string, password, name: `Racer ${index}` })
   })
   // Mails do not say which form they belong to: each form in turn asks for another code, so that the newest mail is its own.
-  const read = async () => (await call(`${system.base}/mailbox.json?to=race@example.org`)).json.items as { id: string; code?: string }[]
+  const read = async () =>
+    (await call(`${system.base}/mailbox.json?to=race@example.org`)).json.items.filter((mail: { tenant: string }) => mail.tenant === tenant.id) as {
+      id: string
+      code?: string
+    }[]
   const seen = new Set((await eventually(async () => ((found) => found.length === flows.length && found)(await read()))).map(({ id }) => id))
   const codes: string[] = []
   for (const browser of flows) {

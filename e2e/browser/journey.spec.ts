@@ -90,8 +90,11 @@ const secondApplication = async () => {
 const getInto = async (page: Page, { config, redirect }: Awaited<ReturnType<typeof secondApplication>>) => {
   const pkceCodeVerifier = oidc.randomPKCECodeVerifier()
   const url = oidc.buildAuthorizationUrl(config, {
-    ...{ redirect_uri: redirect, scope: 'openid email offline_access', resource: `${system.base}/api` },
-    ...{ code_challenge: await oidc.calculatePKCECodeChallenge(pkceCodeVerifier), code_challenge_method: 'S256' },
+    redirect_uri: redirect,
+    scope: 'openid email offline_access',
+    resource: `${system.base}/api`,
+    code_challenge: await oidc.calculatePKCECodeChallenge(pkceCodeVerifier),
+    code_challenge_method: 'S256',
   })
   await page.goto(url.href)
   return oidc.authorizationCodeGrant(config, new URL(page.url()), { pkceCodeVerifier })

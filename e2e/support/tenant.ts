@@ -73,14 +73,19 @@ export const makeTenant = async (system: System, name: string): Promise<Tenant> 
   return { id, slug, issuer, api, token, application, client, config }
 }
 
+/** The newest mail to an address, once there is one; with a tenant only of that one, for the mailbox is everybody's. */
 export const mailTo = async (
   system: System,
   to: string,
   template?: string,
+  tenant?: Pick<Tenant, 'id'>,
 ): Promise<{ readonly code: string; readonly link: string; readonly subject: string }> =>
   eventually(async () => {
     const { items } = (await call(`${system.base}/mailbox.json?to=${encodeURIComponent(to)}`)).json
-    return items.find((mail: { template: string }) => template === undefined || mail.template === template)
+    return items.find(
+      (mail: { template: string; tenant: string }) =>
+        (template === undefined || mail.template === template) && (tenant === undefined || mail.tenant === tenant.id),
+    )
   })
 
 export interface Person {
@@ -111,7 +116,7 @@ export const signUp = async (system: System, tenant: Tenant, { email, password }
   await browser.open(url)
   await browser.open(`${browser.url.split('?')[0]}?step=sign-up`)
   await browser.submit({ email, password, name: 'Ada Person' })
-  await browser.submit({ code: (await mailTo(system, email, 'verify-email')).code })
+  await browser.submit({ code: (await mailTo(system, email, 'verify-email', tenant)).code })
   return { browser: await consent(browser), verifier }
 }
 
