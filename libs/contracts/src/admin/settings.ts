@@ -89,7 +89,13 @@ export const tenantSettings = z.strictObject({
         .default(['en', 'ar']),
     })
     .prefault({}),
-  registration: z.strictObject({ open: z.boolean().default(true), requireVerifiedEmail: z.boolean().default(true) }).prefault({}),
+  registration: z
+    .strictObject({
+      open: z.boolean().default(true),
+      /** Whoever has an account with an address that nobody has proved, made by an administrator or an import, proves it at the next sign-in. */
+      requireVerifiedEmail: z.boolean().default(true),
+    })
+    .prefault({}),
 })
 export type TenantSettings = z.output<typeof tenantSettings>
 
