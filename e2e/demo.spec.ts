@@ -1,60 +1,15 @@
 /** What `npm run demo` promises: a furnished tenant, and an application of its own that signs people in; whatever was there before. */
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort, startDemo, type Demo } from './support/demo.js'
 import { Browser, call, expectStatus } from './support/http.js'
-import { root } from './support/root.js'
 import { System } from './support/system.js'
 import { machineToken, type MachineClient } from './support/tokens.js'
 
 const password = 'demo passphrase of pavan'
 const clerk = 'ada.abadi@example.com'
 const visitor = 'bilal.abadi@example.com'
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
-interface Demo {
-  readonly url: string
-  readonly output: string
-  readonly pavan: string
-  stop(): Promise<number | null>
-}
-
-const startDemo = async (env: Record<string, string>): Promise<Demo> => {
-  const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(JEST_|npm_|NODE_|PAVAN_)/.test(name)))
-  const child: ChildProcess = spawn(process.execPath, [join(root, 'apps/demo/dist/main.js')], { env: { ...clean, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
-  let output = ''
-  await new Promise<void>((resolve, reject) => {
-    const look = (chunk: Buffer): void => {
-      output += chunk.toString()
-      if (output.includes('Ctrl-C ends')) resolve()
-    }
-    child.stdout?.on('data', look)
-    child.stderr?.on('data', look)
-    child.once('exit', (code) => reject(new Error(`the demo ended with ${code}: ${output}`)))
-  })
-  const find = (pattern: RegExp): string => pattern.exec(output)?.[1] ?? ''
-  return {
-    url: find(/The demo is ready at (\S+)/),
-    output,
-    pavan: find(/Pavan itself: (\S+)/),
-    async stop() {
-      if (child.exitCode !== null) return child.exitCode
-      const exited = once(child, 'exit')
-      child.kill('SIGTERM')
-      return (await exited)[0] as number | null
-    },
-  }
-}
 
 /** In the browser of a person who has just signed in at the demo. */
 const signedIn = async (demo: Demo, email: string): Promise<Browser> => {

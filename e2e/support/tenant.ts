@@ -29,6 +29,15 @@ export interface Tenant {
   readonly config: oidc.Configuration
 }
 
+/** The management API by an access token of one who may use it. */
+export const managementApi =
+  (system: System, token: () => Promise<string>): Tenant['api'] =>
+  async (method, path, json, headers) => {
+    const answer = await call(`${system.base}${path}`, { method, token: await token(), json, headers })
+    if (answer.status >= 400) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`)
+    return { json: answer.text ? answer.json : undefined, position: answer.headers.get('pavan-position') ?? '', status: answer.status }
+  }
+
 export const makeTenant = async (system: System, name: string): Promise<Tenant> => {
   // Specs may share a system, and may come to it again.
   const slug = `${name}-${randomBytes(3).toString('hex')}`
@@ -46,11 +55,7 @@ export const makeTenant = async (system: System, name: string): Promise<Tenant> 
     if (kept.until < Date.now()) kept = { token: await eventually(() => fetchToken().catch(() => undefined), 60_000), until: Date.now() + tokenMs }
     return kept.token
   }
-  const api: Tenant['api'] = async (method, path, json, headers) => {
-    const answer = await call(`${system.base}${path}`, { method, token: await token(), json, headers })
-    if (answer.status >= 400) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`)
-    return { json: answer.text ? answer.json : undefined, position: answer.headers.get('pavan-position') ?? '', status: answer.status }
-  }
+  const api = managementApi(system, token)
   // The role of the management client comes by an event.
   await eventually(async () => (await call(`${system.base}/api/v1/admin/tenant`, { token: await token() })).status === 200)
   const application = (await api('POST', '/api/v1/admin/applications', { name: 'Shop' })).json.id
@@ -68,14 +73,19 @@ export const makeTenant = async (system: System, name: string): Promise<Tenant> 
   return { id, slug, issuer, api, token, application, client, config }
 }
 
+/** The newest mail to an address, once there is one; with a tenant only of that one, for the mailbox is everybody's. */
 export const mailTo = async (
   system: System,
   to: string,
   template?: string,
+  tenant?: Pick<Tenant, 'id'>,
 ): Promise<{ readonly code: string; readonly link: string; readonly subject: string }> =>
   eventually(async () => {
     const { items } = (await call(`${system.base}/mailbox.json?to=${encodeURIComponent(to)}`)).json
-    return items.find((mail: { template: string }) => template === undefined || mail.template === template)
+    return items.find(
+      (mail: { template: string; tenant: string }) =>
+        (template === undefined || mail.template === template) && (tenant === undefined || mail.tenant === tenant.id),
+    )
   })
 
 export interface Person {
@@ -106,7 +116,7 @@ export const signUp = async (system: System, tenant: Tenant, { email, password }
   await browser.open(url)
   await browser.open(`${browser.url.split('?')[0]}?step=sign-up`)
   await browser.submit({ email, password, name: 'Ada Person' })
-  await browser.submit({ code: (await mailTo(system, email, 'verify-email')).code })
+  await browser.submit({ code: (await mailTo(system, email, 'verify-email', tenant)).code })
   return { browser: await consent(browser), verifier }
 }
 

@@ -52,4 +52,12 @@ describe('the rules of client settings', () => {
     expect(issues({ kind: 'spa', backchannelLogoutUri: 'https://shop.example/out' })).toHaveLength(1)
     expect(issues({ backchannelLogoutUri: 'http://shop.example/out' })).toHaveLength(1)
   })
+
+  it('take public keys of clients that can keep the private one, and no private key', () => {
+    const key = { kty: 'EC', crv: 'P-256', x: 'x'.repeat(43), y: 'y'.repeat(43), kid: 'one' }
+    expect(issues({ publicKeys: [key, { ...key, kid: 'two' }] })).toEqual([])
+    expect(issues({ publicKeys: [key, key] })).toEqual(['publicKeys must not repeat a kid'])
+    expect(issues({ kind: 'spa', publicKeys: [key] })).toEqual(['publicKeys a public client cannot keep a private key'])
+    expect(() => issues({ publicKeys: [{ ...key, d: 'd'.repeat(43) }] })).toThrow('d')
+  })
 })

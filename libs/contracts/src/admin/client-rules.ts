@@ -63,6 +63,10 @@ export const clientIssues = (settings: ClientSettings): readonly ClientIssue[] =
     if (kind !== 'web' && grantTypes.includes('client_credentials')) say('a public client cannot have client_credentials', 'grantTypes')
     if (settings.redirectUris.length === 0) say('must name at least one redirect URI', 'redirectUris')
   }
+  if (settings.publicKeys !== undefined) {
+    if (kind !== 'web' && kind !== 'machine') say('a public client cannot keep a private key', 'publicKeys')
+    if (new Set(settings.publicKeys.map(({ kid }) => kid)).size !== settings.publicKeys.length) say('must not repeat a kid', 'publicKeys')
+  }
   if (settings.backchannelLogoutUri !== undefined) {
     if (kind !== 'web') say('only a web client has a server that can be called back', 'backchannelLogoutUri')
     else if (!URL.canParse(settings.backchannelLogoutUri) || !isWebSecure(new URL(settings.backchannelLogoutUri)))

@@ -11,6 +11,17 @@ const redirectUri = z
   })
 const seconds = (max: number) => z.number().int().min(30).max(max)
 
+/** A public key for ES256 (RFC 7517, RFC 7518 section 6.2.1). A private one is refused by its `d`. */
+const publicKey = z.strictObject({
+  kty: z.literal('EC'),
+  crv: z.literal('P-256'),
+  x: z.string().regex(/^[\w-]{43}$/),
+  y: z.string().regex(/^[\w-]{43}$/),
+  kid: z.string().min(1).max(128),
+  alg: z.literal('ES256').optional(),
+  use: z.literal('sig').optional(),
+})
+
 /** RFC 7591 metadata, in the words of the console. */
 export const clientSettings = z.strictObject({
   name: z.string().min(1).max(120),
@@ -24,6 +35,8 @@ export const clientSettings = z.strictObject({
   /** Scopes that the client may ask for; empty means every scope that the tenant offers. */
   scopes: z.array(z.string().min(1).max(128)).max(100).default([]),
   backchannelLogoutUri: url.optional(),
+  /** Keys by which a web or machine client proves itself instead of by a secret (`private_key_jwt`, RFC 7523). Several while it changes over. */
+  publicKeys: z.array(publicKey).min(1).max(4).optional(),
   /** A first-party client does not ask for consent. */
   firstParty: z.boolean().default(false),
   /** Opt in to pushed authorization requests only (RFC 9126). */
@@ -76,7 +89,13 @@ export const tenantSettings = z.strictObject({
         .default(['en', 'ar']),
     })
     .prefault({}),
-  registration: z.strictObject({ open: z.boolean().default(true), requireVerifiedEmail: z.boolean().default(true) }).prefault({}),
+  registration: z
+    .strictObject({
+      open: z.boolean().default(true),
+      /** Whoever has an account with an address that nobody has proved, made by an administrator or an import, proves it at the next sign-in. */
+      requireVerifiedEmail: z.boolean().default(true),
+    })
+    .prefault({}),
 })
 export type TenantSettings = z.output<typeof tenantSettings>
 

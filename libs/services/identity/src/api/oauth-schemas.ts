@@ -38,6 +38,8 @@ export const doorProblems = ['request.route.not-found', 'request.parameter.inval
 export const clientAuthentication = {
   client_id: z.string().max(255).optional().describe('Needed unless the client authenticates by HTTP Basic'),
   client_secret: z.string().max(1024).optional(),
+  client_assertion_type: z.literal('urn:ietf:params:oauth:client-assertion-type:jwt-bearer').optional().describe('For clients with public keys (RFC 7523)'),
+  client_assertion: z.string().max(8192).optional(),
 }
 
 export const clientSecurity = [{ client: [] }, {}] as const

@@ -64,6 +64,7 @@ export class ChallengeMails {
     const email = row.sealed?.email
     // Whoever was erased meanwhile left no address.
     if (!tenant || email === undefined) return this.challenges.forget(row)
+    if (row.purpose === 'verify') return this.#sendTo(row, tenant, email)
     const asked = { row, tenant, email, known: await this.users.byEmail(tenant.id, email) }
     return row.purpose === 'reset' ? this.#sendLink(asked) : this.#sendCode(asked)
   }
@@ -75,6 +76,14 @@ export class ChallengeMails {
     const sealed: Sealed = known ? { email } : (row.sealed as Sealed)
     return this.challenges.send(row, { user, decoy: known !== undefined, sealed }, (code) => [
       this.mails.queue({ tenant, user, to: email, template, language: languageOf(row), values: { code } }),
+    ])
+  }
+
+  /** Another code to the address of an account. */
+  #sendTo(row: ChallengeRow, tenant: Tenant, email: string): Promise<void> {
+    const { user, sealed } = row
+    return this.challenges.send(row, { user, decoy: false, sealed }, (code) => [
+      this.mails.queue({ tenant, user, to: email, template: 'verify-email', language: languageOf(row), values: { code } }),
     ])
   }
 

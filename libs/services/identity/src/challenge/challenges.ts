@@ -8,7 +8,7 @@ import { Clock, refuse, type EventMeta, type Refusal } from '@pavan/kernel'
 import { insert, keyOf, patch, remove } from '@pavan/platform/views/changes.js'
 import { defineTable, Rows, type RowChange } from '@pavan/platform/views/rows.js'
 
-export type Purpose = 'sign-up' | 'reset' | 'email'
+export type Purpose = 'sign-up' | 'verify' | 'reset' | 'email'
 
 export interface Sealed {
   readonly email?: string
@@ -118,6 +118,11 @@ export class Challenges {
 
   async peek(tenant: string, id: string): Promise<ChallengeRow | undefined> {
     return this.rows.get(challenges, keyOf(tenant, id))
+  }
+
+  /** True for the first of all who use it up. */
+  async consume({ tenant, id }: ChallengeRow): Promise<boolean> {
+    return (await this.rows.apply([remove(challenges, keyOf(tenant, id), { phase: 'sent' })])).applied
   }
 
   async forget({ tenant, id }: Pick<ChallengeRow, 'tenant' | 'id'>): Promise<void> {

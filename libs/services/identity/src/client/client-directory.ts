@@ -29,13 +29,16 @@ const placeholder = randomBytes(32).toString('base64url')
 export const metadataOf = ({ id, application, settings }: ClientRow): ClientMetadata => {
   const confidential = settings.kind === 'web' || settings.kind === 'machine'
   const interactive = settings.grantTypes.includes('authorization_code')
-  const { scopes } = settings
+  const { scopes, publicKeys } = settings
   return {
     client_id: id,
     client_name: settings.name,
     application_type: settings.kind === 'native' ? 'native' : 'web',
-    token_endpoint_auth_method: confidential ? 'client_secret_basic' : 'none',
-    ...(confidential ? { client_secret: placeholder } : {}),
+    ...(!confidential
+      ? { token_endpoint_auth_method: 'none' }
+      : publicKeys
+        ? { token_endpoint_auth_method: 'private_key_jwt', token_endpoint_auth_signing_alg: 'ES256', jwks: { keys: publicKeys } }
+        : { token_endpoint_auth_method: 'client_secret_basic', client_secret: placeholder }),
     grant_types: settings.grantTypes,
     response_types: interactive ? ['code'] : [],
     redirect_uris: interactive ? settings.redirectUris : [],

@@ -105,7 +105,7 @@ export class ClientSecretsController {
 
   async #create(what: CreateSecret, reply: FastifyReply): Promise<z.output<typeof createdSecret>> {
     const { settings } = await this.#known(what.tenant, what.client)
-    if (settings.kind !== 'web' && settings.kind !== 'machine') throw new RefusalError('identity.client.public')
+    if ((settings.kind !== 'web' && settings.kind !== 'machine') || settings.publicKeys) throw new RefusalError('identity.client.public')
     const { secret, handled } = orThrow(await this.secrets.create(what))
     // The command was applied by an earlier request whose answer was lost: its secret cannot be told again.
     if (handled.repeated) throw new RefusalError('identity.client-secret.told')

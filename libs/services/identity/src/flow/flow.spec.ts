@@ -11,6 +11,7 @@ test('loose ends are named', () => {
 test.each([
   ['the right password signs in', ['ok'], { outcome: 'signed-in', trail: ['ok'] }],
   ['a wrong one stays', ['wrong'], { next: { step: 'sign-in', problem: 'wrong', trail: ['wrong'] } }],
+  ['an address that nobody has proved is proved by the code', ['unverified', 'ok'], { outcome: 'signed-in', trail: ['unverified', 'ok'] }],
   ['registration goes by the code', ['go-register', 'ok', 'wrong', 'ok'], { outcome: 'signed-in', trail: ['go-register', 'ok', 'wrong', 'ok'] }],
   ['an expired code starts the registration again', ['go-register', 'ok', 'expired'], { next: { step: 'sign-up', trail: ['go-register', 'ok', 'expired'] } }],
   ['whoever gives up leaves', ['go-forgot', 'abort'], { outcome: 'aborted', trail: ['go-forgot', 'abort'] }],

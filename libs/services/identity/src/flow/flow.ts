@@ -5,7 +5,7 @@
 export type StepKind = 'credentials' | 'register' | 'verify-email' | 'forgot-password' | 'notice' | 'consent'
 
 /** What a step found out: `ok`, or why not. The steps' work (hashes, look-ups, mails) is done outside and comes in as its result. */
-export type StepResult = 'ok' | 'wrong' | 'locked' | 'blocked' | 'invalid' | 'expired' | 'go-credentials' | 'go-register' | 'go-forgot' | 'abort'
+export type StepResult = 'ok' | 'wrong' | 'locked' | 'blocked' | 'unverified' | 'invalid' | 'expired' | 'go-credentials' | 'go-register' | 'go-forgot' | 'abort'
 
 export type Outcome = 'signed-in' | 'consented' | 'aborted'
 

@@ -6,7 +6,7 @@ export const signInFlow: FlowDefinition = {
   version: 1,
   start: 'sign-in',
   steps: {
-    'sign-in': { kind: 'credentials', on: { ok: '=signed-in', 'go-register': 'sign-up', 'go-forgot': 'forgot', abort: '=aborted' } },
+    'sign-in': { kind: 'credentials', on: { ok: '=signed-in', unverified: 'verify', 'go-register': 'sign-up', 'go-forgot': 'forgot', abort: '=aborted' } },
     'sign-up': { kind: 'register', on: { ok: 'verify', 'go-credentials': 'sign-in', abort: '=aborted' } },
     verify: { kind: 'verify-email', on: { ok: '=signed-in', expired: 'sign-up', 'go-credentials': 'sign-in', abort: '=aborted' } },
     forgot: { kind: 'forgot-password', on: { ok: 'forgot-sent', 'go-credentials': 'sign-in', abort: '=aborted' } },

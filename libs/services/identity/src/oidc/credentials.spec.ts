@@ -3,6 +3,7 @@ import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import * as oidc from 'openid-client'
 import { user } from '@pavan/platform/testing/service-under-test.js'
 import { AccessEngine } from '@pavan/platform/access/access-engine.js'
+import { SigningKeyMaker } from '../signing-key/signing-keys.js'
 import { machine, ProviderUnderTest, spa } from '../spec/provider-under-test.js'
 
 let system: ProviderUnderTest
@@ -90,4 +91,15 @@ test('no private key and no hash of a secret is in what other services hear', as
   const heard = await system.events(tenant)
   expect(heard.map(({ type }) => type).sort()).toEqual(['client-secret.created', 'signing-key.created'])
   for (const { data } of heard) expect(JSON.stringify(data)).not.toMatch(/"d":|sha256/)
+})
+
+test('signing keys lie encrypted at rest', async () => {
+  const tenant = await system.tenant('rest')
+  const { keys } = await system.get(SigningKeyMaker).ensure(tenant)
+  const secret = keys[0]?.privateJwk?.d as string
+  expect(secret).toMatch(/^[\w-]{43}$/)
+  const stored = await system.service.core.store.read({ tenant, category: 'signing-key', id: tenant })
+  expect(stored.map(({ type }) => type)).toEqual(['signing-key.created'])
+  expect(JSON.stringify(stored)).toContain(keys[0]?.kid)
+  expect(JSON.stringify(stored)).not.toContain(secret)
 })

@@ -5,7 +5,11 @@ export const oidcProblems = {
   'identity.session.not-found': { status: 404, title: 'There is no such session', detail: 'It has ended, or it is not a session of this user.' },
   'identity.session.exists': { status: 409, title: 'The session exists already', detail: 'Start a new one.' },
   'identity.client.not-found': { status: 404, title: 'There is no such client', detail: 'See the list of clients.' },
-  'identity.client.public': { status: 409, title: 'The client keeps no secret', detail: 'Single-page and native clients prove themselves by PKCE.' },
+  'identity.client.public': {
+    status: 409,
+    title: 'The client keeps no secret',
+    detail: 'Single-page and native clients prove themselves by PKCE, clients with public keys by their private key.',
+  },
   'identity.client-secret.not-found': { status: 404, title: 'There is no such secret', detail: 'See the list of secrets of the client.' },
   'identity.client-secret.limit': { status: 409, title: 'There are too many valid secrets', detail: 'At most {limit} may be valid at once. Revoke one first.' },
   'identity.client-secret.exists': {

@@ -115,7 +115,7 @@ export const configurationOf = (parts: ConfigurationParts): Configuration => {
       sid: null,
     },
     scopes: [...openidScopes],
-    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
+    clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
     clientBasedCORS: (_ctx, origin, client) => own(client).pavan_origins?.includes(origin) ?? false,
     clientDefaults: {
       grant_types: ['authorization_code'],
@@ -133,6 +133,7 @@ export const configurationOf = (parts: ConfigurationParts): Configuration => {
     discovery: { ui_locales_supported: languages.offered, claim_types_supported: ['normal'], service_documentation: `${parts.baseUrl}/docs` },
     enabledJWA: {
       authorizationSigningAlgValues: ['ES256'],
+      clientAuthSigningAlgValues: ['ES256'],
       idTokenSigningAlgValues: ['ES256'],
       introspectionSigningAlgValues: ['ES256'],
       userinfoSigningAlgValues: ['ES256'],

@@ -1,6 +1,7 @@
 /** Promise 2: of many parallel uses of one thing exactly one succeeds, and nobody gets a server error. */
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import * as oidc from 'openid-client'
+import type { ClientSettings } from '@pavan/contracts'
 import { callback, machine, ProviderUnderTest, spa, type PlayedClient } from '../spec/provider-under-test.js'
 
 let system: ProviderUnderTest
@@ -102,6 +103,39 @@ test('the jti of a DPoP proof (RFC 9449)', async () => {
   expect(outcomes.filter(({ status }) => status === 200)).toHaveLength(1)
   expect(new Set(outcomes.filter(({ status }) => status !== 200).map(({ status }) => status))).toEqual(new Set([400]))
   expect(await system.events(tenant, 'access-token.issued')).toHaveLength(1)
+})
+
+test('the jti of a client assertion (RFC 7523)', async () => {
+  const tenant = await system.tenant('assertion')
+  const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true })
+  const key = { ...(await exportJWK(publicKey)), kid: 'one' } as NonNullable<ClientSettings['publicKeys']>[number]
+  const { id } = await system.client(tenant, 'assertion', { ...machine, publicKeys: [key] })
+  const assertion = (jti: string, signedBy = privateKey) =>
+    new SignJWT({ jti })
+      .setProtectedHeader({ alg: 'ES256', kid: 'one' })
+      .setIssuer(id)
+      .setSubject(id)
+      .setAudience(system.issuer('assertion'))
+      .setIssuedAt()
+      .setExpirationTime('1m')
+      .sign(signedBy)
+  const use = (client_assertion: string) =>
+    post('assertion', {
+      grant_type: 'client_credentials',
+      client_id: id,
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion,
+    })
+  const once = await assertion('once')
+  const outcomes = await many(() => use(once))
+  expect(outcomes.filter(({ status }) => status === 200)).toHaveLength(1)
+  expect(new Set(outcomes.filter(({ status }) => status !== 200).map(({ status, body }) => `${status} ${body.error}`))).toEqual(new Set(['401 invalid_client']))
+  expect((await use(await assertion('another'))).status).toBe(200)
+  const forged = await generateKeyPair('ES256')
+  expect(await use(await assertion('forged', forged.privateKey))).toMatchObject({ status: 401, body: { error: 'invalid_client' } })
+  // A secret of such a client would be a second, weaker way in.
+  expect((await post('assertion', { grant_type: 'client_credentials', client_id: id, client_secret: 'anything' })).status).toBe(401)
+  expect(await system.events(tenant, 'access-token.issued')).toHaveLength(2)
 })
 
 test('a pushed authorization request (RFC 9126)', async () => {

@@ -121,7 +121,9 @@ export class InteractionPages {
     }
     const attempt = { email, password: passwordOf(form), client: client.id, application: client.application, meta }
     const tried = await this.users.attempt(tenant.id, attempt)
-    return 'user' in tried ? { result: 'ok', user: tried.user } : { result: tried.refused, problem: tried.refused }
+    if ('user' in tried) return { result: 'ok', user: tried.user }
+    if (tried.refused !== 'unverified') return { result: tried.refused, problem: tried.refused }
+    return { result: 'unverified', challenge: await this.registrations.verify(tenant, { user: tried.unverified, email, language }) }
   }
 
   async #page(visit: Visit, state: FlowState, values: Record<string, unknown>, { problem, resent }: Partial<Done> = {}): Promise<void> {

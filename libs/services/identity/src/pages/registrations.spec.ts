@@ -149,3 +149,37 @@ test('closed registration makes nobody', async () => {
   expect(alert(answer)).toBe('Registration is closed.')
   expect(await people.events(tenant, 'user.registered')).toEqual([])
 })
+
+describe('an address that nobody has proved', () => {
+  const begin = async (slug: string, email: string) => {
+    const { tenant, client } = await openTenant(slug)
+    const id = await people.person(tenant, email, { emailVerified: false })
+    const { browser, page } = await people.waiting(slug, client)
+    const asked = await people.submit(browser, page, { action: 'sign-in', email, password })
+    return { tenant, id, form: { browser, page, challenge: challengeOf(asked) } }
+  }
+
+  test('is proved at the next sign-in by a code, of which one use counts', async () => {
+    const { tenant, id, form } = await begin('unproved', 'unproved@example.org')
+    expect(await people.events(tenant, 'session.started')).toEqual([])
+    await people.submit(form.browser, form.page, { action: 'resend', challenge: form.challenge })
+    const code = await people.codeTo('unproved@example.org', 2)
+    expect(alert(await confirm(form, other(code)))).toBe('The code is wrong.')
+    const done = await Promise.all(Array.from({ length: 20 }, () => confirm({ ...form, browser: form.browser.copy() }, code)))
+    expect(done.every(({ status }) => status < 500)).toBe(true)
+    expect(done.filter(({ url }) => url.searchParams.has('code'))).toHaveLength(1)
+    expect(await people.events(tenant, 'user.email-verified')).toMatchObject([{ stream: { id } }])
+    expect(await people.events(tenant, 'sign-in.failed')).toMatchObject([{ data: { user: id, reason: 'unverified' } }])
+    const { browser, page } = await people.waiting('unproved', await people.client(tenant))
+    const again = await people.submit(browser, page, { action: 'sign-in', email: 'unproved@example.org', password })
+    expect(again.url.searchParams.has('code')).toBe(true)
+  })
+
+  test('is enough where the tenant says so', async () => {
+    const { tenant, client } = await openTenant('lenient', { registration: { requireVerifiedEmail: false } })
+    await people.person(tenant, 'lenient@example.org', { emailVerified: false })
+    const { browser, page } = await people.waiting('lenient', client)
+    const done = await people.submit(browser, page, { action: 'sign-in', email: 'lenient@example.org', password })
+    expect(done.url.searchParams.has('code')).toBe(true)
+  })
+})

@@ -1,9 +1,10 @@
 /** Sign-up and password reset: an address is proved before anything is kept under it, and nobody learns which addresses have an account. */
 import { Inject, Injectable } from '@nestjs/common'
-import { isRefusal, type EventMeta, type Refusal } from '@pavan/kernel'
+import { isRefusal, refuse, type EventMeta, type Refusal } from '@pavan/kernel'
 import { registrationStarted, type EventOf } from '@pavan/contracts'
 import { Aggregates, type Aggregate } from '@pavan/platform/events/aggregates.js'
 import { Ids } from '@pavan/platform/service/ids.js'
+import { Mails } from '../mail/mails.js'
 import { ChallengeMails } from '../challenge/challenge-mails.js'
 import { Challenges, type ChallengeRow } from '../challenge/challenges.js'
 import type { Tenant } from '../oidc/tenant-directory.js'
@@ -30,7 +31,8 @@ export class Registrations {
   constructor(
     @Inject(Users) private readonly users: Users,
     @Inject(Challenges) private readonly challenges: Challenges,
-    @Inject(ChallengeMails) private readonly mails: ChallengeMails,
+    @Inject(ChallengeMails) private readonly challengeMails: ChallengeMails,
+    @Inject(Mails) private readonly mails: Mails,
     @Inject(UserSessions) private readonly sessions: UserSessions,
     @Inject(Ids) private readonly ids: Ids,
     @Inject(Aggregates) aggregates: Aggregates,
@@ -49,22 +51,32 @@ export class Registrations {
   async begin(tenant: Tenant, { email, name, password, client, language }: SignUp): Promise<string> {
     const passwordHash = await this.users.hashNew(tenant.id, password, [email, ...(name === undefined ? [] : [name])])
     const row = await this.challenges.ask({ tenant: tenant.id, purpose: 'sign-up', client, locale: language, sealed: { email, name, passwordHash } })
-    this.mails.sendSoon(row)
+    this.challengeMails.sendSoon(row)
     return row.id
   }
 
   /** Another code, as often as the challenge allows. */
   async resend(tenant: Tenant, id: string): Promise<void> {
     const row = await this.challenges.peek(tenant.id, id)
-    if (row?.purpose === 'sign-up' && (await this.challenges.askAgain(row))) this.mails.sendSoon(row)
+    if (row && isCode(row) && (await this.challenges.askAgain(row))) this.challengeMails.sendSoon(row)
   }
 
-  /** The new person, once the code is right. Of several uses of one code, one makes the account. */
+  /** Sends a code to somebody who gave the right password and whose address nobody has proved: an administrator or an import made the account. */
+  async verify(tenant: Tenant, { user, email, language }: { readonly user: string; readonly email: string; readonly language: Language }): Promise<string> {
+    const { id } = await this.challenges.make({ tenant: tenant.id, purpose: 'verify', user, locale: language, sealed: { email } }, (code) => [
+      this.mails.queue({ tenant, user, to: email, template: 'verify-email', language, values: { code } }),
+    ])
+    return id
+  }
+
+  /** The person, new or verified, once the code is right. Of several uses of one code, one counts. */
   async finish(tenant: Tenant, id: string, code: string, meta: EventMeta): Promise<{ readonly user: string } | Refusal> {
-    const row = await this.challenges.open(tenant.id, id, 'sign-up', code)
+    const known = await this.challenges.peek(tenant.id, id)
+    const row = await this.challenges.open(tenant.id, id, known?.purpose === 'verify' ? 'verify' : 'sign-up', code)
     if (isRefusal(row)) return row
+    if (row.purpose === 'verify') return this.#verified(row, meta)
     const { user, sealed } = row as ChallengeRow
-    if (sealed?.email === undefined) return { refused: true, code: 'identity.challenge.expired', params: {} }
+    if (sealed?.email === undefined) return refuse('identity.challenge.expired')
     const { email, name, passwordHash } = sealed
     const handled = await this.users.once(
       tenant.id,
@@ -77,9 +89,15 @@ export class Registrations {
     return { user }
   }
 
+  async #verified(row: ChallengeRow, meta: EventMeta): Promise<{ readonly user: string } | Refusal> {
+    if (!(await this.challenges.consume(row))) return refuse('identity.challenge.used')
+    const handled = await this.users.handle(row.tenant, row.user, { type: 'verify-email' }, { ...meta, actor: { type: 'user', id: row.user } })
+    return isRefusal(handled) ? handled : { user: row.user }
+  }
+
   /** Asks for a link if the address has an account. Ready, too, before anybody has looked. */
   async forgot(tenant: Tenant, email: string, language: Language, meta: EventMeta): Promise<void> {
-    this.mails.sendSoon(await this.challenges.ask({ tenant: tenant.id, purpose: 'reset', locale: language, sealed: { email, meta } }))
+    this.challengeMails.sendSoon(await this.challenges.ask({ tenant: tenant.id, purpose: 'reset', locale: language, sealed: { email, meta } }))
   }
 
   /** Sets the new password, ends every session. Of several uses of one link, one counts. */
@@ -100,3 +118,5 @@ export class Registrations {
     return { user }
   }
 }
+
+const isCode = ({ purpose }: ChallengeRow): boolean => purpose === 'sign-up' || purpose === 'verify'

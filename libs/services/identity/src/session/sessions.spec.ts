@@ -1,6 +1,7 @@
 import { decodeJwt } from 'jose'
 import * as oidc from 'openid-client'
 import { subjectErased, userBlocked, userPasswordChanged } from '@pavan/contracts'
+import { AccessEngine } from '@pavan/platform/access/access-engine.js'
 import { user } from '@pavan/platform/testing/service-under-test.js'
 import { until } from '@pavan/platform/testing/until.js'
 import { ProviderUnderTest, spa, type PlayedClient } from '../spec/provider-under-test.js'
@@ -43,6 +44,23 @@ test('people see where they are signed in, and end what they like', async () => 
   expect(await alive(client, second.refresh_token)).toBe(false)
   expect((await system.service.call('GET', '/api/v1/identity/sessions', { as })).body.items).toHaveLength(1)
   expect(await reasons(tenant)).toEqual(['revoked', 'revoked'])
+})
+
+test("an administrator sees a person's sessions, and ends one or all", async () => {
+  jest.spyOn(system.get(AccessEngine), 'guards').mockResolvedValue(true)
+  const tenant = await system.tenant('admin')
+  const client = await system.client(tenant, 'admin', spa)
+  const tokens = [await system.signIn(client), await system.signIn(client), await system.signIn(client)]
+  const as = user(tenant, 'usr_admin')
+  const path = '/api/v1/identity/users/usr_ada/sessions'
+  const { items } = (await system.service.call('GET', path, { as })).body as { items: { id: string; current: boolean }[] }
+  expect(items.map(({ current }) => current)).toEqual([false, false, false])
+  expect((await system.service.call('DELETE', `${path}/${items[0]?.id}`, { as })).status).toBe(204)
+  expect((await system.service.call('DELETE', `/api/v1/identity/users/usr_eve/sessions/${items[1]?.id}`, { as })).status).toBe(404)
+  expect(await Promise.all(tokens.map(({ refresh_token }) => alive(client, refresh_token)))).toEqual([true, true, false])
+  expect((await system.service.call('DELETE', path, { as })).body).toEqual({ ended: 2 })
+  expect(await Promise.all(tokens.map(({ refresh_token }) => alive(client, refresh_token)))).toEqual([false, false, false])
+  jest.restoreAllMocks()
 })
 
 test("nobody ends another's session, in the same tenant or another", async () => {

@@ -86,8 +86,12 @@ export class PeopleUnderTest {
   async waiting(slug: string, client: string, headers: Record<string, string> = {}): Promise<{ browser: Browser; page: string }> {
     const browser = new Browser(this.service.baseUrl, headers)
     const query = new URLSearchParams({
-      ...{ client_id: client, response_type: 'code', redirect_uri: callback, scope: 'openid' },
-      ...{ code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', code_challenge_method: 'S256' },
+      client_id: client,
+      response_type: 'code',
+      redirect_uri: callback,
+      scope: 'openid',
+      code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+      code_challenge_method: 'S256',
     })
     const { url } = await browser.visit(`${this.service.baseUrl}/t/${slug}/auth?${query}`)
     return { browser, page: `${url.origin}${url.pathname}` }

@@ -140,7 +140,7 @@ export class ProviderUnderTest {
     const redirectUris = settings.kind === 'machine' ? [] : [callback]
     const data = { application: this.id('application'), settings: clientSettings.parse({ name: 'Client', redirectUris, ...settings }) }
     await this.service.tell('admin', { tenant, category: 'client', id }, clientRegistered.of({ data }))
-    const secret = settings.kind === 'web' || settings.kind === 'machine' ? await this.secret(tenant, id) : undefined
+    const secret = (settings.kind === 'web' || settings.kind === 'machine') && !settings.publicKeys ? await this.secret(tenant, id) : undefined
     const config = await oidc.discovery(new URL(this.issuer(slug)), id, secret, secret === undefined ? oidc.None() : undefined, {
       execute: [oidc.allowInsecureRequests],
     })

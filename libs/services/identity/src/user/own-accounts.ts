@@ -67,7 +67,7 @@ export class OwnAccounts {
   async #prove({ tenant, user, meta }: Owner, password: string): Promise<string | Refusal> {
     const email = (await this.users.find(tenant, user))?.email
     if (email === undefined) return refuse('identity.password.wrong')
-    const tried = await this.users.attempt(tenant, { email, password, meta })
+    const tried = await this.users.attempt(tenant, { email, password, meta, unverifiedToo: true })
     if ('user' in tried) return email
     return refuse(tried.refused === 'locked' ? 'identity.password.locked' : 'identity.password.wrong')
   }

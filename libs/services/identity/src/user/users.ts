@@ -20,10 +20,15 @@ export interface Attempt {
   readonly password: string
   readonly client?: string
   readonly application?: string
+  /** Takes people, too, whose address nobody has proved: where they are signed in already. */
+  readonly unverifiedToo?: boolean
   readonly meta: EventMeta
 }
 
-export type AttemptResult = { readonly user: string } | { readonly refused: 'wrong' | 'locked' | 'blocked' }
+export type AttemptResult =
+  | { readonly user: string }
+  | { readonly refused: 'wrong' | 'locked' | 'blocked' }
+  | { readonly refused: 'unverified'; readonly unverified: string }
 
 const failures = { category: 'sign-in-attempt', initial: null, decide: () => [], evolve: () => null } as const
 
@@ -80,10 +85,11 @@ export class Users extends AccountSource {
   }
 
   /** Checks an address and a password. Known and unknown addresses take the same way through it. */
-  async attempt(tenant: string, { email, password, client, application, meta }: Attempt): Promise<AttemptResult> {
+  async attempt(tenant: string, { email, password, client, application, meta, unverifiedToo = false }: Attempt): Promise<AttemptResult> {
     const id = await this.#users.owner(tenant, 'email', email)
     const subject = id === undefined ? undefined : (await this.#users.load(tenant, id)).state
-    const settings = (await this.tenants.byId(tenant))?.settings.lockout
+    const tenantSettings = (await this.tenants.byId(tenant))?.settings
+    const settings = tenantSettings?.lockout
     const address = meta.origin?.address
     const fail = async (reason: Failure['reason'], refused: 'wrong' | 'locked' | 'blocked'): Promise<AttemptResult> => {
       await this.#fail(tenant, { user: id, method: 'password', reason, client, application }, meta)
@@ -99,7 +105,11 @@ export class Users extends AccountSource {
     // Of many guesses at once, a right one is worth nothing when the wrong ones before it have reached the limit meanwhile.
     if (settings && (await this.lockouts.locked(tenant, email, address, settings))) return fail('locked', 'locked')
     await this.lockouts.clear(tenant, email)
-    return subject?.phase === 'active' ? { user: id as string } : fail('blocked', 'blocked')
+    if (subject?.phase !== 'active') return fail('blocked', 'blocked')
+    const user = id as string
+    if (subject.emailVerified || unverifiedToo || !tenantSettings?.registration.requireVerifiedEmail) return { user }
+    await this.#fail(tenant, { user, method: 'password', reason: 'unverified', client, application }, meta)
+    return { refused: 'unverified', unverified: user }
   }
 
   /** Writes a failed sign-in, also one of the past. */
