@@ -75,7 +75,7 @@ export const mailTo = async (
 ): Promise<{ readonly code: string; readonly link: string; readonly subject: string }> =>
   eventually(async () => {
     const { items } = (await call(`${system.base}/mailbox.json?to=${encodeURIComponent(to)}`)).json
-    return items.find((mail: { template: string }) => template === undefined || mail.template === template)
+    return items?.find((mail: { template: string }) => template === undefined || mail.template === template)
   })
 
 export interface Person {
