@@ -97,9 +97,7 @@ test('the stream waits in order, the others go on, and a retry after the repair 
   const { status, state, parked } = await ready()
   expect({ status, state }).toEqual({ status: 200, state: 'degraded' })
   const [{ stream }] = parked as [{ stream: string }]
-  expect(parked).toEqual([
-    expect.objectContaining({ view: 'applications', type: 'application.created', error: 'Error: this view has a mistake', waiting: 2 }),
-  ])
+  expect(parked).toEqual([expect.objectContaining({ view: 'applications', type: 'application.created', error: 'Error: this view has a mistake', waiting: 2 })])
   expect(stream).toMatch(new RegExp(`^admin/ten_\\w+/application/${poison}$`))
   expect(lines.filter(({ message }) => message === 'an event could not be processed; its stream is parked')).toEqual([
     expect.objectContaining({ level: 'error', service: 'admin', stream, type: 'application.created', reason: 'Error: this view has a mistake' }),
