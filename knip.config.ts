@@ -10,6 +10,8 @@ export default {
     // ts7 is run as a program; oxlint's rooms and the load generator of bench are chosen at run time.
     '.': {
       ignoreDependencies: ['ts7', 'autocannon', '@types/autocannon'],
+      // Programs of the operating system.
+      ignoreBinaries: ['strace', 'taskset'],
       entry: [
         'tools/*.mjs',
         'tools/**/*.spec.ts',

@@ -82,7 +82,7 @@ export const mailTo = async (
 ): Promise<{ readonly code: string; readonly link: string; readonly subject: string }> =>
   eventually(async () => {
     const { items } = (await call(`${system.base}/mailbox.json?to=${encodeURIComponent(to)}`)).json
-    return items.find(
+    return items?.find(
       (mail: { template: string; tenant: string }) =>
         (template === undefined || mail.template === template) && (tenant === undefined || mail.tenant === tenant.id),
     )

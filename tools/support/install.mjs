@@ -40,7 +40,9 @@ export async function ensureInstalled(say = (line) => console.error(line)) {
   const places = packagesOf(lockFile)
     .filter(([place, { optional, link }]) => place.startsWith('node_modules/') && !optional && !link)
     .map(([place]) => place)
-  const progress = setInterval(() => say(`  ${countInstalled(places)} of ${places.length} packages`), 3000)
+  // npm fetches the list of everything before the first file arrives.
+  const tell = (count) => say(count === 0 ? '  asking the registry for packages' : `  ${count} of ${places.length} packages`)
+  const progress = setInterval(() => tell(countInstalled(places)), 3000)
   const npm = process.env.npm_execpath && process.env.npm_execpath.endsWith('npm-cli.js') ? [outerNode(), process.env.npm_execpath] : ['npm']
   const args = [...npm.slice(1), 'ci', '--no-audit', '--no-fund', '--loglevel=error', '--include=dev']
   const code = await new Promise((resolve) => {

@@ -1,6 +1,6 @@
 /** The main of every application: reads the environment, opens the stores, runs services, says what to do next, ends cleanly. */
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { SystemClock, type Clock } from '@pavan/kernel'
 import { LocalKeyEncryptionKey } from '../privacy/kek.js'
@@ -33,12 +33,25 @@ export interface App {
   readonly version: string
 }
 
+/** Puts the names in a folder on disk. A key that came back under its temporary name after a power loss would be lost with all that it protects. */
+const syncFolder = (folder: string): void => {
+  // Windows opens no folders; its file system keeps the order by itself.
+  if (process.platform === 'win32') return
+  const descriptor = openSync(folder, 'r')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
 /** A key of 32 bytes in the data folder, made at first start. */
 const keyFile = (folder: string, name: string): Uint8Array => {
   const path = join(folder, name)
   if (!existsSync(path)) {
     writeFileSync(`${path}.new`, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flush: true })
     renameSync(`${path}.new`, path)
+    syncFolder(folder)
   }
   const key = Buffer.from(readFileSync(path, 'utf8'), 'base64')
   if (key.length !== 32)

@@ -56,7 +56,7 @@ export class OperatorFile {
     }
     const content = { issuer: this.tenants.issuerOf(tenant), clientId: client.id, clientSecret: orThrow(created).secret }
     const temporary = `${path}.${process.pid}`
-    await writeFile(temporary, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 })
+    await writeFile(temporary, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600, flush: true })
     await rename(temporary, path)
   }
 }
