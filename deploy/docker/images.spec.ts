@@ -32,7 +32,7 @@ test('a packed program has its own code and no sources, specs or other services'
     expect(readdirSync(join(folder, 'node_modules/@pavan'))).not.toContain('audit')
     const files = readdirSync(folder, { recursive: true }).map(String)
     expect(files).toContain('apps/identity/dist/main.js')
-    expect(files.filter((file) => /\.ts$|\.map$|spec|testing/.test(file))).toEqual([])
+    expect(files.filter((file) => /\.ts$|\.map$|\.spec\.js$|\/(testing|spec)\//.test(file))).toEqual([])
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

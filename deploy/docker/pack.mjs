@@ -24,7 +24,7 @@ const closureOf = (folder, found = new Set()) => {
   return found
 }
 
-const isProgram = (file) => !/\.map$|\.spec\.js$|\/dist\/testing(\/|$)/.test(file)
+const isProgram = (file) => !/\.map$|\.spec\.js$|\/dist\/(testing|spec)(\/|$)/.test(file)
 const copy = (folder, to) => {
   mkdirSync(to, { recursive: true })
   cpSync(join(root, folder, 'dist'), join(to, 'dist'), { recursive: true, filter: isProgram })
