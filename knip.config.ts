@@ -10,8 +10,16 @@ export default {
     // ts7 is run as a program; oxlint's rooms and the load generator of bench are chosen at run time.
     '.': {
       ignoreDependencies: ['ts7', 'autocannon', '@types/autocannon'],
-      entry: ['tools/*.mjs', 'tools/**/*.spec.ts', 'bench/*.bench.mjs', 'bench/support/bare-*.mjs', 'e2e/**/*.spec.ts'],
-      project: ['tools/**', 'bench/**', 'e2e/**'],
+      entry: [
+        'tools/*.mjs',
+        'tools/**/*.spec.ts',
+        'bench/*.bench.mjs',
+        'bench/support/bare-*.mjs',
+        'e2e/**/*.spec.ts',
+        'deploy/**/*.spec.ts',
+        'deploy/docker/pack.mjs',
+      ],
+      project: ['tools/**', 'bench/**', 'e2e/**', 'deploy/**/*.{ts,mjs}'],
     },
     'libs/kernel': library,
     // The kernel is what its rules allow it to build on.
