@@ -14,7 +14,7 @@ if (typeof vm.SourceTextModule !== 'function' && /jest(\.js)?$/.test(process.arg
 
 // Our sources become CommonJS for the test run; packages are used as they are (Node loads ESM from CommonJS).
 export default {
-  roots: ['<rootDir>/libs', '<rootDir>/apps', '<rootDir>/tools', '<rootDir>/e2e', '<rootDir>/examples'].filter((folder) =>
+  roots: ['<rootDir>/libs', '<rootDir>/apps', '<rootDir>/tools', '<rootDir>/deploy', '<rootDir>/e2e', '<rootDir>/examples'].filter((folder) =>
     existsSync(folder.replace('<rootDir>', import.meta.dirname)),
   ),
   testMatch: ['**/*.spec.ts'],

@@ -21,8 +21,10 @@ export default {
         'e2e/**/*.spec.ts',
         'examples/*/*.mjs',
         'examples/**/*.spec.ts',
+        'deploy/**/*.spec.ts',
+        'deploy/docker/pack.mjs',
       ],
-      project: ['tools/**', 'bench/**', 'e2e/**', 'examples/**'],
+      project: ['tools/**', 'bench/**', 'e2e/**', 'examples/**', 'deploy/**/*.{ts,mjs}'],
     },
     'libs/kernel': library,
     // The kernel is what its rules allow it to build on.

@@ -34,7 +34,7 @@ afterAll(() => system?.[Symbol.asyncDispose]())
 test('sign-ins, token requests and decisions are counted by how they ended', async () => {
   const { browser, verifier } = await signUp(system, tenant, person)
   await exchange(tenant, browser.url, verifier)
-  await expect(exchange(tenant, browser.url, verifier)).rejects.toThrow()
+  await expect(exchange(tenant, browser.url, verifier)).rejects.toMatchObject({ error: 'invalid_grant' })
   await signIn(system, tenant, person)
   const wrong = new Browser(callback)
   await wrong.open((await authorizationUrl(system, tenant)).url)

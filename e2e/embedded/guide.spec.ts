@@ -36,7 +36,14 @@ const patternOf = (shown: string): RegExp => {
 
 const mark = '=== end of a block ==='
 
-test.each(['README.md', 'docs/guide/add-an-application.md', 'docs/guide/guard-an-api.md', 'docs/guide/write-a-policy.md', 'docs/guide/run-it.md'])(
+test.each([
+  'README.md',
+  'docs/guide/add-an-application.md',
+  'docs/guide/guard-an-api.md',
+  'docs/guide/write-a-policy.md',
+  'docs/guide/run-it.md',
+  'docs/guide/operate.md',
+])(
   '%s does what it says',
   async (page) => {
     const steps = stepsOf(page)

@@ -8,6 +8,8 @@ import { spell } from './names.mjs'
 /** An app is the same few lines for every service: the one of analytics is the model. */
 const model = join(root, 'apps/analytics/src/main.ts')
 
+const image = join(root, 'apps/analytics/Dockerfile')
+
 export const usage = 'service <name>'
 
 const targets = { build: {}, typecheck: {}, test: {}, lint: {} }
@@ -40,6 +42,7 @@ export function service([name]) {
       [`libs/contracts/src/events/${name}.events.ts`]: `import { z } from 'zod'\nimport { defineEvent } from './define-event.js'\n\nexport const ${own.camel}Started = defineEvent('${name}.started', 'The ${own.words} service began its work.', { data: z.object({}) })\n\nexport const ${own.camel}Events = [${own.camel}Started] as const\n`,
       [`apps/${name}/package.json`]: manifest(`@pavan/app-${name}`, [name, 'platform', 'sqlite']),
       ...(existsSync(model) && { [`apps/${name}/src/main.ts`]: main(own) }),
+      ...(existsSync(image) && { [`apps/${name}/Dockerfile`]: readFileSync(image, 'utf8').replaceAll('analytics', name) }),
     },
     edit: {
       'libs/contracts/src/index.ts': (text) => addBefore(text, /^export \* from '\.\/http\/paging\.js'/m, `export * from './events/${name}.events.js'\n`),

@@ -1,6 +1,7 @@
 /** Event store of one service in its database: commits, claims, and a log of each partition that says in which order they are published. */
 import type { Position, StreamId } from '@pavan/kernel'
 import { EventStore, VersionConflict, type AppendOptions, type AppendResult, type NewEvent, type StoredEvent } from '@pavan/platform/events/event-store.js'
+import { watchSequencer, type SequencerMetrics } from '@pavan/platform/telemetry/sequencer-metrics.js'
 import { Claims, type ClaimDoc, type Reserved } from './claims.js'
 import { commitId, commitsOf, eventsOf, streamOf, streamRef, withoutEvents, type CommitDoc, type CommitRef, type StreamRef } from './commit-doc.js'
 import { CommitInserter } from './commit-inserter.js'
@@ -37,6 +38,7 @@ export class MongoEventStore extends EventStore {
   readonly #memory = new StreamMemory()
   readonly #partitions: readonly PartitionLog[]
   readonly #leases: Leases
+  readonly #metrics: SequencerMetrics
   readonly #listeners = new Set<() => void>()
   readonly #timers: readonly NodeJS.Timeout[]
   /** Commits in the log whose own documents do not say so yet. */
@@ -79,11 +81,15 @@ export class MongoEventStore extends EventStore {
         )
     this.#leases = new Leases({
       ...options,
-      onTaken: follow,
+      onTaken: (p) => {
+        this.#metrics.taken()
+        follow(p)
+      },
       onHint: (p, head) => {
         if (head > (this.#partition(p).head ?? 0)) follow(p)
       },
     })
+    this.#metrics = watchSequencer({ service: options.context, partitions, held: () => this.#leases.held().length })
     this.#timers = [
       setInterval(() => void this.#adopt().catch(() => undefined), orphansEveryMillis).unref(),
       setInterval(() => void this.#claims.sweep().catch(() => undefined), sweepEveryMillis).unref(),
@@ -163,7 +169,10 @@ export class MongoEventStore extends EventStore {
   }
 
   async #numbered(doc: CommitDoc, reserved: Reserved | undefined, how: { generation?: number | undefined; follows: boolean }): Promise<number> {
-    const [q] = await Promise.all([this.#partition(doc.p).number(doc, how), reserved && this.#claims.confirm(reserved)])
+    const stored = performance.now()
+    const numbered = this.#partition(doc.p).number(doc, how)
+    const [q] = await Promise.all([numbered, reserved && this.#claims.confirm(reserved)])
+    this.#metrics.numbered((performance.now() - stored) / 1000)
     return q
   }
 
@@ -344,6 +353,7 @@ export class MongoEventStore extends EventStore {
   /** For proofs: stops as a process that is killed does. */
   abandon(): void {
     this.#closed = true
+    this.#metrics.stop()
     for (const timer of this.#timers) clearInterval(timer)
     this.#leases.abandon()
   }
@@ -356,6 +366,7 @@ export class MongoEventStore extends EventStore {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    this.#metrics.stop()
     for (const timer of this.#timers) clearInterval(timer)
     await this.#leases.close()
     await this.#marking

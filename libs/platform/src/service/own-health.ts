@@ -11,12 +11,18 @@ export interface Readiness {
   readonly services: readonly ServiceStatus[]
 }
 
-/** While the process is `starting`, some of its services are not made yet and the door is shut, so it is not ready whatever they say. */
-export const readinessOf = async (directory: ServiceDirectory, version: string, starting = false): Promise<Readiness> => {
-  const services = await Promise.all(directory.list().map((service) => service.status()))
+/**
+ * While the process is `starting`, some of its services are not made yet and the door is shut, so it is not ready whatever they say.
+ * A load balancer asks for the gateway's own readiness by `?service=gateway`: one service that is away must not take the others away with it.
+ */
+export const readinessOf = async (directory: ServiceDirectory, version: string, url = '', starting = false): Promise<Readiness> => {
+  const asked = new URLSearchParams(url.split('?', 2)[1]).getAll('service')
+  const known = directory.list().filter(({ name }) => asked.length === 0 || asked.includes(name))
+  const services = await Promise.all(known.map((service) => service.status()))
   const missing = services.filter(({ ready }) => !ready).map(({ service }) => service)
   const parked = services.some(({ consumers }) => consumers.some(({ parked: streams }) => streams.length > 0))
-  return { status: starting || missing.length > 0 ? 'starting' : parked ? 'degraded' : 'ok', version, missing, services }
+  const ready = !starting && services.length > 0 && missing.length === 0
+  return { status: ready ? (parked ? 'degraded' : 'ok') : 'starting', version, missing, services }
 }
 
 /** Stands before the door of a process without a gateway, whose services know none of these paths. */
@@ -27,7 +33,8 @@ export const ownHealth =
     const json = (status: number, body: unknown) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     const failed = () => response.destroy()
     if (path === '/healthz') json(200, { status: 'ok' })
-    else if (path === '/readyz') readinessOf(directory, version, starting).then((answer) => json(answer.status === 'starting' ? 503 : 200, answer), failed)
+    else if (path === '/readyz')
+      readinessOf(directory, version, request.url, starting).then((answer) => json(answer.status === 'starting' ? 503 : 200, answer), failed)
     else if (path === '/metrics') prometheus().then((handle) => handle(request, response), failed)
     else door(request, response)
   }

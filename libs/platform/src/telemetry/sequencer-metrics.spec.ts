@@ -5,9 +5,8 @@ import { watchSequencer } from './sequencer-metrics.js'
 test('what a sequencer reports is shown for its service, and no more once it has stopped', async () => {
   let held = 3
   const sequencer = watchSequencer({ service: 'spec-store', partitions: 16, held: () => held })
-  sequencer.lease('taken')
-  sequencer.lease('taken')
-  sequencer.lease('fenced')
+  sequencer.taken()
+  sequencer.taken()
   sequencer.numbered(0.02)
   sequencer.numbered(-0.5) // clocks of two machines
   const labels = { service: 'spec-store' }
@@ -17,8 +16,7 @@ test('what a sequencer reports is shown for its service, and no more once it has
   const samples = await scrape()
   expect(sumOf(samples, 'pavan_sequencer_partitions', labels)).toBe(16)
   expect(sumOf(samples, 'pavan_sequencer_leases', labels)).toBe(3)
-  expect(sumOf(samples, 'pavan_sequencer_lease_changes_total', { ...labels, change: 'taken' })).toBe(2)
-  expect(sumOf(samples, 'pavan_sequencer_lease_changes_total', { ...labels, change: 'fenced' })).toBe(1)
+  expect(sumOf(samples, 'pavan_sequencer_takeovers_total', labels)).toBe(2)
   expect(sumOf(samples, 'pavan_sequencer_delay_seconds_count', labels)).toBe(2)
   expect(sumOf(samples, 'pavan_sequencer_delay_seconds_sum', labels)).toBeCloseTo(0.02)
   held = 0

@@ -1,20 +1,20 @@
-/** What the sequencers of a store report, whichever database it is on: a store that numbers its commits later than it takes them calls this. */
+/** What a store reports that several copies of a service share, whichever database it is on: who publishes which partition, and how long commits wait for their number. */
 import { metrics } from './metrics.js'
 
 const partitions = metrics.gauge('pavan_sequencer_partitions', {
-  description: 'Partitions of the log of a service, each of which needs one sequencer among its copies.',
+  description: 'Partitions of the log of a service, each of which one of its copies has to hold and publish.',
   unit: '{partition}',
   labels: ['service'],
 })
 const leases = metrics.gauge('pavan_sequencer_leases', {
-  description: 'Partitions whose lease this copy holds.',
+  description: 'Partitions whose lease this copy holds: it publishes them, and numbers what copies that are gone have left.',
   unit: '{partition}',
   labels: ['service'],
 })
-const changes = metrics.counter('pavan_sequencer_lease_changes_total', {
-  description: '`taken`: a free or expired lease; `lost`: another copy has it now; `released`: given back at the end; `fenced`: a rival numbered first.',
-  unit: '{change}',
-  labels: ['service', 'change'],
+const takeovers = metrics.counter('pavan_sequencer_takeovers_total', {
+  description: 'Partitions that this copy has taken, free ones and those of copies that are gone.',
+  unit: '{partition}',
+  labels: ['service'],
 })
 const delay = metrics.histogram('pavan_sequencer_delay_seconds', {
   description: 'Time from writing a commit to its place in the log.',
@@ -32,7 +32,8 @@ export interface WatchedSequencer {
 }
 
 export interface SequencerMetrics {
-  lease(change: 'taken' | 'lost' | 'released' | 'fenced'): void
+  /** A partition is held from now on. */
+  taken(): void
   /** `seconds` from writing a commit to its place in the log. */
   numbered(seconds: number): void
   /** Reports no more. */
@@ -43,7 +44,7 @@ export const watchSequencer = (watched: WatchedSequencer): SequencerMetrics => {
   const { service } = watched
   const stops = [partitions.observe((report) => report(watched.partitions, { service })), leases.observe((report) => report(watched.held(), { service }))]
   return {
-    lease: (change) => changes.add(1, { service, change }),
+    taken: () => takeovers.add(1, { service }),
     numbered: (seconds) => delay.record(Math.max(0, seconds), { service }),
     stop: () => stops.forEach((stop) => stop()),
   }

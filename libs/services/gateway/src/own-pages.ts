@@ -35,8 +35,8 @@ export const ownPages = async (fastify: FastifyInstance, directory: ServiceDirec
 
   fastify.get('/', (_request, reply) => reply.redirect('/docs', 302))
   fastify.get('/healthz', () => ({ status: 'ok' }))
-  fastify.get('/readyz', async (_request, reply) => {
-    const readiness = await readinessOf(directory, version)
+  fastify.get('/readyz', async (request, reply) => {
+    const readiness = await readinessOf(directory, version, request.url)
     return reply.status(readiness.status === 'starting' ? 503 : 200).send(readiness)
   })
   fastify.get('/metrics', async (request, reply: FastifyReply) => {

@@ -56,7 +56,7 @@ export const rawRoutes: RawRoutes = {
       '/readyz',
       'readyz',
       'Ask whether every service is ready',
-      'Never limited and never refused for load. Lists the views and reactions of every service.',
+      'Never limited and never refused for load. Lists the views and reactions of every service, or of the one asked for.',
       [
         {
           status: 200,
@@ -67,7 +67,10 @@ export const rawRoutes: RawRoutes = {
         },
         { status: 503, description: 'A service is still starting.', type: 'application/json', schema: readiness },
       ],
-      { problems: ['service.unavailable'] },
+      {
+        problems: ['service.unavailable'],
+        query: z.object({ service: z.string().max(60).optional().describe('Only this service: `gateway` for a load balancer') }),
+      },
     ),
     get(
       '/metrics',
