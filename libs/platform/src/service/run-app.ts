@@ -11,6 +11,7 @@ import { appConfig, type AppConfig } from './app-config.js'
 import type { ServiceDefinition } from './define-service.js'
 import type { Environment } from './environment.js'
 import { runServices } from './run-services.js'
+import type { Finding } from './finding.js'
 import { readConfig } from './service-config.js'
 import { StartError } from './start-error.js'
 
@@ -68,10 +69,19 @@ const kekOf = (config: AppConfig, { keyIn }: Start, keeps: App['keeps']): LocalK
 /** A server that has just been started may need some seconds more than its clients. */
 const patienceMs = 20_000
 
+const findingsOf = async (adapters: Adapters): Promise<readonly Finding[]> => {
+  try {
+    return (await adapters.check?.()) ?? []
+  } catch (error) {
+    if (error instanceof StartError) return [{ level: 'error', sentence: error.message, remedy: error.remedy }]
+    throw error
+  }
+}
+
 const checkSurroundings = async (adapters: Adapters, log: Log): Promise<void> => {
   const end = performance.now() + patienceMs
   for (;;) {
-    const findings = (await adapters.check?.()) ?? []
+    const findings = await findingsOf(adapters)
     const wrong = findings.find(({ level }) => level === 'error')
     if (!wrong) {
       for (const { level, sentence, remedy } of findings) if (level === 'warning') log.warn({ remedy }, sentence)
