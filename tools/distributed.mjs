@@ -48,6 +48,7 @@ const notices = [
   `API reference  ${system.base}/docs`,
   `Operator       ${folder}/operator.json`,
   `Logs           ${folder}/logs`,
+  `Demo           PAVAN_URL=${system.base} PAVAN_DATA=${folder} npm run demo`,
   `MongoDB        ${servers.env.MONGODB_URL}`,
   `Kafka          ${servers.env.KAFKA_BROKERS}`,
 ]

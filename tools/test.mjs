@@ -26,7 +26,7 @@ const ignore = (...patterns) => ['--testPathIgnorePatterns', '/node_modules/', .
 // The same specs run on the embedded and on the distributed system; those in e2e/embedded are about the embedded one.
 const tiers = [
   { name: 'units and services', arguments: [...ignore('/e2e/', onServers), '--maxWorkers=2'] },
-  { name: 'end to end', folder: 'e2e', arguments: ['--testPathPatterns', '/e2e/', ...ignore('/e2e/(browser|faults)/'), '--runInBand'] },
+  { name: 'end to end', folder: 'e2e', arguments: ['--testPathPatterns', '/e2e/', ...ignore('/e2e/(browser|distributed|faults)/'), '--runInBand'] },
   { name: 'browser', folder: 'e2e/browser', needsBrowser: true, arguments: ['--testPathPatterns', '/e2e/browser/', '--runInBand'] },
   { name: 'servers', needsServers: true, arguments: ['--testPathPatterns', onServers, '--runInBand'] },
   {

@@ -3,7 +3,7 @@ import { readFileSync, readdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
-import { launch, type Launched } from '../../tools/distributed/system.mjs'
+import { launch, type Launched, type LaunchOptions } from '../../tools/distributed/system.mjs'
 import { storedIn } from './stored-in-servers.js'
 import { System, type Operator, type Stored } from './system.js'
 
@@ -31,7 +31,7 @@ export class DistributedSystem extends System {
   private constructor(
     readonly base: string,
     private readonly folder: string,
-    private readonly env: Readonly<Record<string, string>>,
+    readonly env: Readonly<Record<string, string>>,
     readonly processes: readonly string[],
     /** Its processes, where they are ours to stop. */
     readonly launched?: Launched,
@@ -49,9 +49,19 @@ export class DistributedSystem extends System {
       return new DistributedSystem(base, folder, its, processes)
     }
     const folder = mkdtempSync(join(tmpdir(), 'pavan-e2e-'))
-    const launched = await launch({ folder, servers: servers(), copies, env: { ...ownNames(), PAVAN_RATE_LIMITS: 'off', LOG_LEVEL: 'info', ...env } })
+    return DistributedSystem.#launch({ folder, servers: servers(), copies, env: { ...ownNames(), PAVAN_RATE_LIMITS: 'off', LOG_LEVEL: 'info', ...env } })
+  }
+
+  /** A system that is stopped, started again with other variables beside its own. */
+  async again(env: Readonly<Record<string, string>>): Promise<DistributedSystem> {
+    const { folder, base } = this
+    return DistributedSystem.#launch({ folder, servers: servers(), copies: 1, port: Number(new URL(base).port), env: { ...this.env, ...env } })
+  }
+
+  static async #launch(options: LaunchOptions): Promise<DistributedSystem> {
+    const launched = await launch(options)
     const processes = launched.processes.map(({ port }) => `http://127.0.0.1:${port}`)
-    return new DistributedSystem(launched.base, folder, launched.env, processes, launched)
+    return new DistributedSystem(launched.base, options.folder, launched.env, processes, launched)
   }
 
   get output(): string {

@@ -24,7 +24,7 @@ export const distributedAdapters = ({ env, clock, log }: Given): Adapters => {
 }
 
 /** Makes the topics of all contexts, or settles those that are there. Run before the first start, and after an update. */
-export const migrateDistributed = ({ env, log }: Given): Promise<MigratedTopics> => {
-  const { PAVAN_PARTITIONS: partitions } = readConfig(mongoConfig, env)
+export const migrateDistributed = ({ env, log }: Pick<Given, 'env' | 'log'>): Promise<MigratedTopics> => {
+  const { PAVAN_PARTITIONS: partitions } = readConfig(mongoConfig.pick({ PAVAN_PARTITIONS: true }), env)
   return migrateTopics({ ...kafkaOptions(readConfig(kafkaConfig, env)), log }, contexts, partitions)
 }
