@@ -8,6 +8,7 @@ import { Agent, request as httpRequest } from 'node:http'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { serverFlags } from '../../tools/support/run.mjs'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 export const quick = process.argv.includes('--quick')
@@ -41,10 +42,10 @@ const leaveServerCore = () => {
 }
 
 /** Runs a Node program on one core and waits until it prints a line that matches. `input` goes to its standard input. */
-export const startNode = async (file, { args = [], env = {}, ready, input, ipc = false }) => {
+export const startNode = async (file, { args = [], flags = [], env = {}, ready, input, ipc = false }) => {
   leaveServerCore()
   const command = canPin ? ['taskset', '-c', serverCore, process.execPath] : [process.execPath]
-  const child = spawn(command[0], [...command.slice(1), file, ...args], {
+  const child = spawn(command[0], [...command.slice(1), ...flags, file, ...args], {
     cwd: root,
     env: { ...process.env, NODE_ENV: 'production', ...env },
     stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe', ...(ipc ? ['ipc'] : [])],
@@ -84,6 +85,7 @@ export const startNode = async (file, { args = [], env = {}, ready, input, ipc =
 /** The all-in-one system on a data folder, with the rate limits out of the way. */
 export const startPavan = async (folder, env = {}) => {
   const server = await startNode(join(root, 'apps/all-in-one/dist/main.js'), {
+    flags: serverFlags,
     env: { PAVAN_DATA: folder, PORT: '0', LOG_LEVEL: 'warn', PAVAN_RATE_LIMITS: 'off', ...env },
     ready: /(http:\/\/(?:localhost|127\.0\.0\.1):\d+)/,
   })

@@ -2,7 +2,7 @@
  * The Nest transport of events: whatever the bus is made of, batches come to Nest's message handlers through it.
  * A batch is resolved only when its handler has finished, so that nothing that failed counts as done.
  */
-import { Server, type CustomTransportStrategy } from '@nestjs/microservices'
+import { Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices'
 import type { Position } from '@pavan/kernel'
 import { isObservable, lastValueFrom } from 'rxjs'
 import { metrics } from '../telemetry/metrics.js'
@@ -94,10 +94,12 @@ export class BusTransport extends Server implements CustomTransportStrategy {
     const { group, contexts: listed } = JSON.parse(pattern) as ConsumerPattern
     const contexts = Object.values(listed)
     const consumer = this.#consumers.get(pattern)
+    // Nest normalizes a pattern at each look-up; this one does not change.
+    let handler: MessageHandler | null = null
     const subscription = this.bus.subscribe({
       group: `${this.service}/${group}`,
       contexts,
-      handle: (batch) => this.#deliver(pattern, batch),
+      handle: (batch) => this.#deliver(pattern, (handler ??= this.getHandlerByPattern(pattern)), batch),
       ...(consumer?.fromNow ? { fromNow: true } : {}),
       ...(consumer ? { from: (context: string, p: number) => consumer.resume(context, p) } : {}),
     })
@@ -105,8 +107,8 @@ export class BusTransport extends Server implements CustomTransportStrategy {
     return subscription
   }
 
-  async #deliver(pattern: string, batch: BusBatch): Promise<void> {
-    const result = await this.getHandlerByPattern(pattern)?.(batch)
+  async #deliver(pattern: string, handler: MessageHandler | null, batch: BusBatch): Promise<void> {
+    const result = await handler?.(batch)
     if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined })
     const age = Date.now() - (batch.events[0]?.at ?? 0)
     const consumer = this.#consumers.get(pattern)?.name.split('@', 1)[0]

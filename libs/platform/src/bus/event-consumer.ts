@@ -195,8 +195,9 @@ export abstract class EventConsumer {
     }
     for (const event of events) {
       if (event.position.seq <= upTo) continue
-      const stream = `${event.context}/${streamName(event.stream)}`
-      if (this.#parked.has(stream) && (parkedNow.has(stream) || (await this.#isParked(stream)))) {
+      // Most events are none of most consumers' business: names are made only where they are needed.
+      const stream = this.#parked.size > 0 ? nameOf(event) : undefined
+      if (stream !== undefined && this.#parked.has(stream) && (parkedNow.has(stream) || (await this.#isParked(stream)))) {
         parkedNow.add(stream)
         pending.push(this.#park(event, stream))
       } else {
@@ -205,8 +206,8 @@ export abstract class EventConsumer {
           const made = changes instanceof Promise ? await changes : changes
           if (made !== undefined) pending.push(...made)
         } catch (error) {
-          parkedNow.add(stream)
-          pending.push(this.#park(event, stream, error))
+          parkedNow.add(nameOf(event))
+          pending.push(this.#park(event, nameOf(event), error))
         }
       }
       upTo = event.position.seq
@@ -241,7 +242,7 @@ export abstract class EventConsumer {
 
   async #oneByOne({ context, p, events }: BusBatch): Promise<void> {
     for (const event of events) {
-      const stream = `${event.context}/${streamName(event.stream)}`
+      const stream = nameOf(event)
       const { seq } = event.position
       try {
         const parked = this.#parked.has(stream) && (await this.#isParked(stream))
@@ -312,6 +313,8 @@ export abstract class EventConsumer {
     )
   }
 }
+
+const nameOf = (event: StoredEvent): string => `${event.context}/${streamName(event.stream)}`
 
 /** What may be shown of an error: name and message of our own code; never what a driver or parser quotes. */
 const describe = (error: unknown): string => (error instanceof Error ? `${error.name}: ${error.message}`.slice(0, 300) : 'thrown value')

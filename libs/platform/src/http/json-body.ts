@@ -13,16 +13,37 @@ export const maxDepth = 20
 const malformed = () => new RefusalError('request.body.malformed')
 
 /** Refuses bodies that are nested too deeply, and NUL characters, which stores and terminals disagree about. */
-export const checkValue = (value: unknown, lookForNul: boolean, depth = 0): void => {
+export const checkValue = (value: unknown, lookForNul: boolean): void => {
+  // The depth first: it bounds the recursion of the other.
+  if (typeof value === 'object' && value !== null) checkDepth(value, 1)
+  if (lookForNul) checkTexts(value)
+}
+
+/** Only what has levels of its own is visited: a large body is nearly all texts and numbers. */
+const checkDepth = (value: object, depth: number): void => {
+  if (depth > maxDepth) throw malformed()
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const part: unknown = value[i]
+      if (typeof part === 'object' && part !== null) checkDepth(part, depth + 1)
+    }
+    return
+  }
+  for (const key in value) {
+    const part = (value as Record<string, unknown>)[key]
+    if (typeof part === 'object' && part !== null) checkDepth(part, depth + 1)
+  }
+}
+
+const checkTexts = (value: unknown): void => {
   if (typeof value === 'string') {
-    if (lookForNul && value.includes('\0')) throw malformed()
+    if (value.includes('\0')) throw malformed()
     return
   }
   if (typeof value !== 'object' || value === null) return
-  if (depth >= maxDepth) throw malformed()
   for (const key in value) {
-    if (lookForNul && key.includes('\0')) throw malformed()
-    checkValue((value as Record<string, unknown>)[key], lookForNul, depth + 1)
+    if (key.includes('\0')) throw malformed()
+    checkTexts((value as Record<string, unknown>)[key])
   }
 }
 
