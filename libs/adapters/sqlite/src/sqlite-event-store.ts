@@ -1,5 +1,5 @@
 /** Event store of one service in one SQLite file: partition 0, one row for each commit. */
-import { createHmac } from 'node:crypto'
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import { everywhere, parseStreamName, streamName, type ClaimChange, type Position, type StreamId } from '@pavan/kernel'
 import {
   ClaimTaken,
@@ -25,7 +25,7 @@ export interface SqliteEventStoreOptions {
 export class SqliteEventStore extends EventStore {
   readonly #db: Db
   readonly #context: string
-  readonly #claimKey: Uint8Array
+  readonly #claimKey: KeyObject
   readonly #listeners = new Set<() => void>()
   readonly #tail = new CommitTail()
   #waking = false
@@ -34,7 +34,7 @@ export class SqliteEventStore extends EventStore {
     super()
     this.#db = db
     this.#context = context
-    this.#claimKey = claimKey
+    this.#claimKey = createSecretKey(claimKey)
     db.prepare(['schema', storeSchema])
   }
 

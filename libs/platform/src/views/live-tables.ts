@@ -8,8 +8,17 @@ export interface ViewPointer {
 }
 export const viewPointers = defineTable<ViewPointer>({ name: 'view-pointers', version: 1, durability: 'rebuildable', indexes: {} })
 
+/** By table, then by generation: adapters keep what they work out of a definition by its identity. */
+const known = new WeakMap<object, Map<number, TableDefinition<any>>>()
+
 /** Physical table of a generation. */
-export const physical = <R extends object>(table: TableDefinition<R>, generation: number): TableDefinition<R> => ({ ...table, version: generation })
+export const physical = <R extends object>(table: TableDefinition<R>, generation: number): TableDefinition<R> => {
+  let generations = known.get(table)
+  if (!generations) known.set(table, (generations = new Map()))
+  let made = generations.get(generation)
+  if (!made) generations.set(generation, (made = { ...table, version: generation }))
+  return made as TableDefinition<R>
+}
 
 export class LiveTables {
   readonly #generations = new Map<string, number>()

@@ -1,5 +1,5 @@
 /** How often one address, tenant or client may ask within a minute. */
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
 import { isIP } from 'node:net'
 import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
 import type { GatewayConfig } from './gateway.config.js'
@@ -25,7 +25,7 @@ const loopback = (address: string): boolean => address === '::1' || address.star
 
 export class RateLimits {
   /** Memory holds no address: keys are HMACs under a key that lives as long as the process. */
-  readonly #secret = randomBytes(32)
+  readonly #secret = createSecretKey(randomBytes(32))
   readonly #address: RateLimiterMemory | undefined
   readonly #tenant: RateLimiterMemory | undefined
   readonly #client: RateLimiterMemory | undefined
