@@ -1,7 +1,7 @@
 // Durable appends: one by one and by 64 writers, against node:sqlite with synchronous=FULL and time-ordered keys writing the same rows.
 import { DatabaseSync } from 'node:sqlite'
 import { join } from 'node:path'
-import { median, quick, report, round, temporaryFolder } from './support/harness.mjs'
+import { median, quick, report, round, say, temporaryFolder } from './support/harness.mjs'
 import { openStore, sampleEvent } from './support/store.mjs'
 
 const folder = temporaryFolder()
@@ -69,7 +69,7 @@ const measure = async (writers) => {
     const used = process.cpuUsage(before)
     cpu.push(((used.user + used.system) / 1e6 / ((rate * milliseconds) / 1000)) * 1000)
     ours.push(rate)
-    console.log(`  ${writers} writers, round ${index + 1}: limit ${round(limits.at(-1), 0)}/s  ours ${round(rate, 0)}/s`)
+    say(`  ${writers} writers, round ${index + 1}: limit ${round(limits.at(-1), 0)}/s  ours ${round(rate, 0)}/s`)
   }
   return { ours: median(ours), limit: median(limits), ratio: median(ours.map((rate, index) => rate / limits[index])), cpuSecondsPer1000: median(cpu) }
 }

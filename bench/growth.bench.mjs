@@ -1,5 +1,5 @@
 // Client credentials and sign-in with ten times as many people in the store, against themselves.
-import { compare, quick, report, side } from './support/harness.mjs'
+import { compare, quick, report, say, side } from './support/harness.mjs'
 import { signInSomebody, startWithPeople } from './support/people.mjs'
 import { issue } from './support/tokens.mjs'
 
@@ -13,9 +13,9 @@ try {
     return compare({ ours, limit, ...options })
   }
   const short = quick ? { milliseconds: 2_000 } : {}
-  console.log('  cc-issue')
+  say('  cc-issue')
   const tokens = await against(32, ({ operator }) => issue(operator), short)
-  console.log('  login')
+  say('  login')
   const logins = await against(8, signInSomebody, short)
   const both = (name) => [tokens[name], logins[name]]
   report('growth', {

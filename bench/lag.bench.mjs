@@ -1,5 +1,5 @@
 // From the acknowledgement of a command until the read API shows what it did, while 1,000 events a second are written (p99, ms).
-import { call, cpuSeconds, pace, percentile, quick, report, round, startPavan, temporaryFolder } from './support/harness.mjs'
+import { call, cpuSeconds, pace, percentile, quick, report, round, say, startPavan, temporaryFolder } from './support/harness.mjs'
 import { operatorOf } from './support/shop.mjs'
 import { issue } from './support/tokens.mjs'
 
@@ -52,12 +52,12 @@ try {
     p99s.push(percentile(lags, 0.99))
     rates.push(perSecond)
     all.push(...lags)
-    console.log(
+    say(
       `  round ${index + 1} ${round(perSecond, 0)} events/s  lag p50 ${round(percentile(lags, 0.5), 2)} ms  p99 ${round(p99s.at(-1), 2)} ms  ${round(cpu.at(-1))} CPU s per 1,000`,
     )
   }
   const rate = percentile(rates, 0.5)
-  if (rate < eventsPerSecond * reached) console.log(`  Only ${round(rate, 0)} events/s were reached: the lag below is that of an overloaded machine.`)
+  if (rate < eventsPerSecond * reached) say(`  Only ${round(rate, 0)} events/s were reached: the lag below is that of an overloaded machine.`)
   report('lag', {
     ours: percentile(p99s, 0.5),
     must: 20,

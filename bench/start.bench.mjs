@@ -1,5 +1,5 @@
 // Second start of the system until its first token, and its resident memory when idle.
-import { call, median, quick, report, residentMegabytes, startPavan, temporaryFolder } from './support/harness.mjs'
+import { call, median, quick, report, residentMegabytes, say, startPavan, temporaryFolder } from './support/harness.mjs'
 
 const folder = temporaryFolder()
 await (await startPavan(folder)).stop()
@@ -20,7 +20,7 @@ for (let index = 0; index < (quick ? 3 : 7); index++) {
   seconds.push((performance.now() - began) / 1000)
   await new Promise((resolve) => setTimeout(resolve, 3000))
   memory.push(residentMegabytes(pavan.pid))
-  console.log(`  round ${index + 1}: ${seconds.at(-1).toFixed(2)} s to the first token, ${memory.at(-1).toFixed(0)} MB`)
+  say(`  round ${index + 1}: ${seconds.at(-1).toFixed(2)} s to the first token, ${memory.at(-1).toFixed(0)} MB`)
   await pavan.stop()
 }
 report('start', { ours: [median(seconds), median(memory)], must: [2.5, 260], aim: [1.8, 180], unit: ['s', 'MB'] })

@@ -2,7 +2,7 @@
  * What every benchmark shares: servers as child processes pinned to one core, a load generator that checks every answer,
  * CPU time by the kernel's accounting, alternating rounds of ours and its limit, and one result line.
  */
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync, mkdirSync, existsSync } from 'node:fs'
 import { Agent, request as httpRequest } from 'node:http'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -31,6 +31,13 @@ export const temporaryFolder = () => {
   return folder
 }
 
+const told = []
+/** Prints a line, which the result file of a full run keeps as well. */
+export const say = (line) => {
+  told.push(line)
+  console.log(line)
+}
+
 const cores = availableParallelism()
 const canPin = process.platform === 'linux' && cores > 1
 let ownCores = false
@@ -38,7 +45,7 @@ let ownCores = false
 const leaveServerCore = () => {
   if (ownCores || !canPin) return
   ownCores = true
-  execFileSync('taskset', ['-a', '-p', '-c', `1-${cores - 1}`, String(process.pid)], { stdio: 'ignore' })
+  spawnSync('taskset', ['-a', '-p', '-c', `1-${cores - 1}`, String(process.pid)])
 }
 
 /** Runs a Node program on one core and waits until it prints a line that matches. `input` goes to its standard input. */
@@ -172,7 +179,7 @@ export const compare = async ({ ours, limit, rounds = quick ? 3 : 5, millisecond
       const result = await side.run(milliseconds)
       const cpu = side.pid ? ((cpuSeconds(side.pid) - before) / result.done) * 1000 : undefined
       sides[name].push({ ...result, cpu })
-      console.log(
+      say(
         `  round ${index + 1} ${name.padEnd(5)} ${round(result.perSecond, 0)}/s` +
           (result.p50 === undefined ? '' : `  p50 ${round(result.p50, 2)} ms  p99 ${round(result.p99, 2)} ms`) +
           (cpu === undefined ? '' : `  ${round(cpu)} CPU s per 1,000`),
@@ -188,22 +195,23 @@ export const compare = async ({ ours, limit, rounds = quick ? 3 : 5, millisecond
   }
 }
 
+const short = (value) => (Array.isArray(value) ? value.map((one) => round(one)) : typeof value === 'number' ? round(value) : value)
+
+/** The last line of a run: one JSON object, for machines. A scenario with two figures has lists in the place of numbers. */
+export const resultLine = ({ scenario, ours, limit = null, ratio = null, must, aim, cpuSecondsPer1000 = null }) =>
+  JSON.stringify({ scenario, ours: short(ours), limit: short(limit), ratio: short(ratio), must, aim, cpuSecondsPer1000: short(cpuSecondsPer1000) })
+
 const version = (name) => JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')).version
 
 /** Prints versions and the result line, and keeps the full run as text in `bench/results/`. */
 export const report = (scenario, { ours, limit = null, ratio = null, must, aim, cpuSecondsPer1000 = null, ...more }) => {
   const versions = `node ${process.version.slice(1)}, sqlite ${process.versions.sqlite}, oidc-provider ${version('oidc-provider')}, @nestjs/core ${version('@nestjs/core')}, ${cores} cores`
-  const short = (value) => (Array.isArray(value) ? value.map((one) => round(one)) : typeof value === 'number' ? round(value) : value)
-  const result = { scenario, ours: short(ours), limit: short(limit), ratio: short(ratio), must, aim, cpuSecondsPer1000: short(cpuSecondsPer1000) }
-  const lines = [
-    `versions: ${versions}`,
-    ...Object.entries(more).map(([name, value]) => `${name}: ${typeof value === 'number' ? round(value) : JSON.stringify(value)}`),
-    JSON.stringify(result),
-  ]
-  console.log(lines.join('\n'))
+  say(`versions: ${versions}`)
+  for (const [name, value] of Object.entries(more)) say(`${name}: ${typeof value === 'number' ? round(value) : JSON.stringify(Array.isArray(value) ? short(value) : value)}`)
+  say(resultLine({ scenario, ours, limit, ratio, must, aim, cpuSecondsPer1000 }))
   if (!quick && !process.argv.includes('--no-keep')) {
     const folder = join(root, 'bench/results')
     if (!existsSync(folder)) mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, `${scenario}.txt`), `${lines.join('\n')}\n`)
+    writeFileSync(join(folder, `${scenario}.txt`), `${told.join('\n')}\n`)
   }
 }

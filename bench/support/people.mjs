@@ -1,5 +1,5 @@
 /** A server whose first tenant has a public client and so many people, all with one password. */
-import { startPavan, temporaryFolder } from './harness.mjs'
+import { say, startPavan, temporaryFolder } from './harness.mjs'
 import { emailOf, password, seedUsers } from './seed.mjs'
 import { freePort, makeClient, operatorOf, signIn } from './shop.mjs'
 
@@ -14,7 +14,7 @@ export const startWithPeople = async (count) => {
   const began = performance.now()
   const people = await seedUsers(folder, { tenant: operator.tenant, count })
   const pavan = await startPavan(folder, env)
-  console.log(`  ${count} people are there after ${((performance.now() - began) / 1000).toFixed(1)} s`)
+  say(`  ${count} people are there after ${((performance.now() - began) / 1000).toFixed(1)} s`)
   return { ...pavan, ...seeded, people, folder, env }
 }
 

@@ -21,6 +21,7 @@ import { BoundedMap } from './bounded-map.js'
 import { builtInRoles, isBuiltInRole } from './built-in-roles.js'
 import { CompiledRole, rulesOf } from './compiled-role.js'
 import type { AskingSubject } from './rule-templates.js'
+import { SubjectMap } from './subject-map.js'
 
 /** Everything that decides about one subject. */
 export interface SubjectAccess {
@@ -47,7 +48,7 @@ const capacity = { tenants: 10_000, subjects: 200_000, roles: 50_000 }
 
 export class AccessCache {
   readonly #tenants = new BoundedMap<TenantAccess>(capacity.tenants)
-  readonly #subjects = new BoundedMap<SubjectAccess>(capacity.subjects)
+  readonly #subjects = new SubjectMap<SubjectAccess>(capacity.subjects)
   readonly #roles = new BoundedMap<CompiledRole>(capacity.roles)
   readonly #loading = new Map<string, Promise<SubjectAccess>>()
   readonly #loadingTenants = new Map<string, Promise<TenantAccess>>()
@@ -64,8 +65,17 @@ export class AccessCache {
 
   /** What is known without asking the rows. */
   known(tenant: string, subject: string): SubjectAccess | undefined {
-    const found = this.#subjects.get(`${tenant}/${subject}`)
-    return found && found.version === found.tenant.version && this.#tenants.get(tenant) === found.tenant ? found : undefined
+    return this.finder(tenant)(subject)
+  }
+
+  /** `known` for many subjects of one tenant in one go. */
+  finder(tenant: string): (subject: string) => SubjectAccess | undefined {
+    const state = this.#tenants.get(tenant)
+    const subjects = this.#subjects.of(tenant)
+    return (subject) => {
+      const found = subjects?.get(subject)
+      return found && found.tenant === state && found.version === found.tenant.version ? found : undefined
+    }
   }
 
   load(tenant: string, subject: string): Promise<SubjectAccess> {
@@ -76,7 +86,7 @@ export class AccessCache {
       (access) => {
         if (this.#loading.get(key) === loading) {
           this.#loading.delete(key)
-          this.#subjects.set(key, access)
+          this.#subjects.set(tenant, subject, access)
         }
         return access
       },
@@ -167,7 +177,7 @@ export class AccessCache {
       const { key } = change
       switch (change.table.name) {
         case accessSubjects.name:
-          this.#subjects.delete(key)
+          this.#subjects.delete(tenantOf(key), key.slice(key.indexOf('/') + 1))
           this.#loading.delete(key)
           break
         case accessTenants.name:

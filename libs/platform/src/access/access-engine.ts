@@ -50,8 +50,9 @@ export class AccessEngine {
   async decideAll(tenant: string, questions: readonly Question[]): Promise<Verdicts> {
     const { position: policyVersion } = await this.#cache.tenant(tenant)
     const missing = new Map<string, Promise<SubjectAccess>>()
+    const known = this.#cache.finder(tenant)
     const verdicts = questions.map((question) => {
-      const access = this.#cache.known(tenant, question.subject)
+      const access = known(question.subject)
       if (access) return judge(access, question)
       if (!missing.has(question.subject)) missing.set(question.subject, this.#cache.load(tenant, question.subject))
       return undefined
