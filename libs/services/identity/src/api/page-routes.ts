@@ -7,6 +7,7 @@ const page = (status: number, description: string): RawAnswer => ({ status, desc
 const noTenant = page(404, 'There is no such tenant, or the sign-in is over.')
 const shown = page(200, 'The page.')
 const again = page(400, 'The page again, with what was wrong.')
+const busy: RawAnswer = { ...page(503, 'The page again: too many passwords are being checked.'), headers: { 'retry-after': 'Seconds to wait' } }
 const onward: RawAnswer = { status: 303, description: 'Done; the next page.', headers: { location: 'Where to go on' } }
 
 const reading = ['request.parameter.invalid', 'request.rate.limited', 'service.overloaded'] as const
@@ -54,7 +55,7 @@ export const pageRoutes: readonly RawRoute[] = [
       }),
       example: { action: 'sign-in', email: 'ada@example.org', password: 'correct horse battery staple' },
     },
-    answers: [onward, shown, again, noTenant],
+    answers: [onward, shown, again, busy, noTenant],
     problems: writing,
   },
   {
@@ -88,7 +89,7 @@ export const pageRoutes: readonly RawRoute[] = [
       }),
       example: { action: 'sign-in', email: 'ada@example.org', password: 'correct horse battery staple' },
     },
-    answers: [onward, shown, again, noTenant],
+    answers: [onward, shown, again, busy, noTenant],
     problems: writing,
   },
   {
@@ -130,7 +131,7 @@ export const pageRoutes: readonly RawRoute[] = [
     description: 'Ends every session of the person. Of several uses of one link, one counts.',
     query: z.object({ ui_locales: locales }),
     body: { schema: z.object({ action: z.literal('reset').optional(), token, password }) },
-    answers: [page(200, 'The password is changed.'), again, noTenant, linkGone],
+    answers: [page(200, 'The password is changed.'), again, busy, noTenant, linkGone],
     problems: writing,
   },
   {
@@ -150,7 +151,7 @@ export const pageRoutes: readonly RawRoute[] = [
     summary: "Make a tenant's first administrator",
     description: 'Signs the new administrator in.',
     body: { schema: z.object({ action: z.literal('set-up').optional(), token, name, email, password }) },
-    answers: [onward, again, page(410, 'The link is used or replaced.')],
+    answers: [onward, again, busy, page(410, 'The link is used or replaced.')],
     problems: writing,
   },
   {

@@ -82,8 +82,11 @@ export class AccountPages {
   async #signIn(visit: Visit, form: Form): Promise<void> {
     const { meta } = commandOf(visit.request)
     const email = normalizeEmail(form.email ?? '')
-    const tried = email === undefined ? undefined : await this.users.attempt(visit.tenant.id, { email, password: passwordOf(form), meta })
-    if (!tried || !('user' in tried)) return this.#show(visit, { problem: tried?.refused ?? 'email', wantedEmail: form.email })
+    const refuse = (problem: PageProblem) => this.#show(visit, { problem, wantedEmail: form.email })
+    if (email === undefined) return refuse('email')
+    const tried = await this.users.attempt(visit.tenant.id, { email, password: passwordOf(form), meta }).catch(problemOf)
+    if (typeof tried === 'string') return refuse(tried)
+    if (!('user' in tried)) return refuse(tried.refused)
     const { user } = tried
     await this.interactions.startSession(this.#exchange(visit), { user, method: 'password', meta: { ...meta, actor: { type: 'user', id: user } } })
     this.#goOn(visit)

@@ -32,6 +32,8 @@ export interface Rendered {
   readonly policy: string
 }
 
+const busySeconds = 2
+
 /** The look of pages that belong to no tenant. */
 export const plainLook: Look = { name: 'Pavan', settings: defaultTenantSettings }
 
@@ -90,8 +92,10 @@ export class PageRenderer {
 
   send(reply: FastifyReply, look: Look, input: PageInput): void {
     const { html, policy } = this.render(look, input)
+    // Whoever comes when too much is under way is told at once, and when to come again (RFC 9110 section 15.6.4).
+    if (input.problem === 'busy') void reply.header('retry-after', String(busySeconds))
     void reply
-      .status(input.status ?? (input.problem ? 400 : 200))
+      .status(input.status ?? (input.problem === 'busy' ? 503 : input.problem ? 400 : 200))
       .header('content-security-policy', policy)
       .header('cache-control', 'no-store')
       .type('text/html; charset=utf-8')
