@@ -2,7 +2,7 @@
 import { compare, report, side, startNode, startPavan, temporaryFolder } from './support/harness.mjs'
 import { issue } from './support/tokens.mjs'
 
-const concurrency = 32
+const concurrency = 64
 
 const bare = await startNode('bench/support/bare-provider.mjs', { ready: /ready (http:\S+)/ })
 const pavan = await startPavan(temporaryFolder())

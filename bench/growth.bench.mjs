@@ -14,7 +14,7 @@ try {
   }
   const short = quick ? { milliseconds: 2_000 } : {}
   say('  cc-issue')
-  const tokens = await against(32, ({ operator }) => issue(operator), short)
+  const tokens = await against(64, ({ operator }) => issue(operator), short)
   say('  login')
   const logins = await against(8, signInSomebody, short)
   const both = (name) => [tokens[name], logins[name]]

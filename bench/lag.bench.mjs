@@ -1,5 +1,5 @@
 // From the acknowledgement of a command until the read API shows what it did, while 1,000 events a second are written (p99, ms).
-import { call, cpuSeconds, pace, percentile, quick, report, round, say, startPavan, temporaryFolder } from './support/harness.mjs'
+import { cpuSeconds, pace, percentile, quick, report, round, say, startPavan, temporaryFolder } from './support/harness.mjs'
 import { operatorOf } from './support/shop.mjs'
 import { issue } from './support/tokens.mjs'
 

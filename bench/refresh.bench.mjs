@@ -7,7 +7,7 @@ import { basic, refresh } from './support/tokens.mjs'
 
 const grants = quick ? 5_000 : 100_000
 const people = quick ? 500 : 10_000
-const concurrency = 32
+const concurrency = 64
 
 const bare = await startNode('bench/support/bare-provider.mjs', { env: { SEED_GRANTS: String(grants) }, ready: /ready (http:\S+)/ })
 const bareTokens = bare

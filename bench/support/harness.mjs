@@ -8,7 +8,7 @@ import { Agent, request as httpRequest } from 'node:http'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { serverFlags } from '../../tools/support/run.mjs'
+import { serverEnvironment, serverFlags } from '../../tools/support/node.mjs'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 export const quick = process.argv.includes('--quick')
@@ -89,11 +89,11 @@ export const startNode = async (file, { args = [], flags = [], env = {}, ready, 
   }
 }
 
-/** The all-in-one system on a data folder, with the rate limits out of the way. */
+/** The all-in-one system on a data folder, run as `npm start` does, with the rate limits out of the way. */
 export const startPavan = async (folder, env = {}) => {
   const server = await startNode(join(root, 'apps/all-in-one/dist/main.js'), {
     flags: serverFlags,
-    env: { PAVAN_DATA: folder, PORT: '0', LOG_LEVEL: 'warn', PAVAN_RATE_LIMITS: 'off', ...env },
+    env: { ...serverEnvironment, PAVAN_DATA: folder, PORT: '0', LOG_LEVEL: 'warn', PAVAN_RATE_LIMITS: 'off', ...env },
     ready: /(http:\/\/(?:localhost|127\.0\.0\.1):\d+)/,
   })
   const base = server.match[1]
@@ -138,17 +138,26 @@ export const load = async ({ concurrency, milliseconds, once }) => {
   return { done, perSecond: done / ((performance.now() - started) / 1000), p50: percentile(times, 0.5), p99: percentile(times, 0.99) }
 }
 
-/** Begins calls at a fixed rate, however long they take: the load of an outside world that does not wait. */
+/** Begins calls at a fixed rate, however long they take: the load of an outside world that does not wait. Throws when one is wrong. */
 export const pace = async ({ perSecond, milliseconds, once }) => {
   const started = performance.now()
+  const all = Math.floor((milliseconds / 1000) * perSecond)
   const running = []
   let done = 0
-  for (let elapsed = 0; elapsed < milliseconds; elapsed = performance.now() - started) {
-    const due = Math.floor((elapsed / 1000) * perSecond)
-    while (running.length < due) running.push(once().then(() => done++))
+  let failure
+  while (running.length < all && !failure) {
+    const due = Math.min(all, Math.ceil(((performance.now() - started) / 1000) * perSecond))
+    while (running.length < due)
+      running.push(
+        once().then(
+          () => done++,
+          (error) => (failure ??= error),
+        ),
+      )
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
   await Promise.all(running)
+  if (failure) throw failure
   return { done, perSecond: done / ((performance.now() - started) / 1000) }
 }
 
@@ -207,7 +216,8 @@ const version = (name) => JSON.parse(readFileSync(join(root, 'node_modules', nam
 export const report = (scenario, { ours, limit = null, ratio = null, must, aim, cpuSecondsPer1000 = null, ...more }) => {
   const versions = `node ${process.version.slice(1)}, sqlite ${process.versions.sqlite}, oidc-provider ${version('oidc-provider')}, @nestjs/core ${version('@nestjs/core')}, ${cores} cores`
   say(`versions: ${versions}`)
-  for (const [name, value] of Object.entries(more)) say(`${name}: ${typeof value === 'number' ? round(value) : JSON.stringify(Array.isArray(value) ? short(value) : value)}`)
+  for (const [name, value] of Object.entries(more))
+    say(`${name}: ${typeof value === 'number' ? round(value) : JSON.stringify(Array.isArray(value) ? short(value) : value)}`)
   say(resultLine({ scenario, ours, limit, ratio, must, aim, cpuSecondsPer1000 }))
   if (!quick && !process.argv.includes('--no-keep')) {
     const folder = join(root, 'bench/results')

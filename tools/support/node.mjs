@@ -34,6 +34,15 @@ export function serverNode() {
   )
 }
 
+/**
+ * Flags of Node for an application. Young objects get 32 MB instead of 16 before they are collected: nearly all of what a request makes is
+ * gone when it has been answered, and half as many collections are a tenth less work in all.
+ */
+export const serverFlags = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=32']
+
+/** Compiled code is kept between starts. */
+export const serverEnvironment = { NODE_COMPILE_CACHE: join(root, '.cache', 'v8') }
+
 /** A Node outside node_modules, so that an installation never replaces the program that runs it. */
 export function outerNode() {
   const inside = join(root, 'node_modules')
