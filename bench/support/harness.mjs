@@ -58,6 +58,10 @@ export const startNode = async (file, { args = [], flags = [], env = {}, ready, 
     stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe', ...(ipc ? ['ipc'] : [])],
   })
   if (input) child.stdin.end(input)
+  // A run that fails leaves no server behind.
+  const end = () => child.kill('SIGKILL')
+  process.once('exit', end)
+  child.once('exit', () => process.removeListener('exit', end))
   let output = ''
   const match = await new Promise((resolve, reject) => {
     const look = (chunk) => {

@@ -123,7 +123,10 @@ export class ViewRunner extends EventConsumer {
     const event = await this.cipher.open(upcast(stored))
     const current: Current = {
       get: async (table, key) => {
-        if (touches(pending, table.name, key)) await flush()
+        const last = lastTouching(pending, table.name, key)
+        // A row that is written as a whole, and does not expire, is what a reader would get.
+        if (last?.op === 'put' && !table.expires) return last.row as never
+        if (last) await flush()
         return this.rows.get(table, key)
       },
       blind: async (tenant, name, value) => (await this.blindIndex()).of(tenant, name, value),
@@ -141,10 +144,10 @@ const asTouch = (change: RowChange<any>): Changes => {
   return [{ ...change, op: 'patch', set: {} } as RowChange<any>, ...further]
 }
 
-/** Whether changes that are not written yet may have to do with a row. */
-const touches = (changes: Changes, table: string, key: string): boolean =>
-  changes.some(
+/** The last change that is not written yet and may have to do with a row. */
+const lastTouching = (changes: Changes, table: string, key: string): RowChange<any> | undefined =>
+  changes.findLast(
     (change) =>
       (change.table.name === table && (change.op === 'remove-all' || change.key === key)) ||
-      (change.op === 'once' && touches(change.then as Changes, table, key)),
+      (change.op === 'once' && lastTouching(change.then as Changes, table, key) !== undefined),
   )

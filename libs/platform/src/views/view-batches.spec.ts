@@ -1,0 +1,93 @@
+import { roleAssigned } from '@pavan/contracts'
+import { SystemClock } from '@pavan/kernel'
+import { sqliteAdapters, type SqliteAdapters } from '@pavan/sqlite'
+import { parkedEvents } from '../bus/parked-events.js'
+import type { StoredEvent } from '../events/event-store.js'
+import { BlindIndex } from '../privacy/blind-index.js'
+import { EventCipher } from '../privacy/event-cipher.js'
+import { LocalKeyEncryptionKey } from '../privacy/kek.js'
+import { KeyRing } from '../privacy/key-ring.js'
+import { makeLog } from '../telemetry/log.js'
+import { add, put, remove } from './changes.js'
+import { defineView, on, type Changes, type Current } from './define-view.js'
+import { physical } from './live-tables.js'
+import { defineTable, type Rows } from './rows.js'
+import { ViewRunner } from './view-runner.js'
+
+interface Count {
+  readonly n: number
+  readonly expiresAt?: number
+}
+const lasting = defineTable<Count>({ name: 'lasting', version: 1, durability: 'rebuildable', indexes: {} })
+const passing = defineTable<Count>({ name: 'passing', version: 1, durability: 'rebuildable', indexes: {}, expires: 'expiresAt' })
+
+let adapters: SqliteAdapters
+let rows: Rows
+beforeEach(async () => {
+  adapters = sqliteAdapters({ folder: ':memory:', clock: new SystemClock(), claimKey: new Uint8Array(32) })
+  rows = (await adapters.portsFor('spec')).rows
+  await rows.open([parkedEvents as never])
+})
+afterEach(() => adapters.close())
+
+const event = (seq: number): StoredEvent => ({
+  id: `evt_${seq}`,
+  type: roleAssigned.type,
+  schema: 1,
+  context: 'authorization',
+  stream: { tenant: 'ten_a', category: 'assignment', id: 'usr_1' },
+  version: seq,
+  position: { p: 0, seq },
+  at: seq,
+  data: { assignee: 'usr_1', role: `role-${seq}` },
+  meta: { actor: { type: 'system', id: 'spec' } },
+})
+
+/** Runs a view over one batch of `count` events, and answers in how many commits it was written. */
+const run = async (count: number, handle: (current: Current) => Promise<Changes>): Promise<number> => {
+  const keys = new KeyRing((await adapters.portsFor('spec')).keys, new LocalKeyEncryptionKey(new Uint8Array(32)))
+  const view = defineView({ name: 'counts', version: 1, tables: [lasting, passing], on: [on(roleAssigned, (_event, current: Current) => handle(current))] })
+  const apply = jest.spyOn(rows, 'apply')
+  const log = makeLog({ level: 'silent', format: 'json' })
+  const runner = new ViewRunner(view, 1000, rows, new EventCipher(keys), log, async () => new BlindIndex(new Uint8Array(32)))
+  await runner.open()
+  await runner.handle({ context: 'authorization', p: 0, events: Array.from({ length: count }, (_, i) => event(i + 1)) })
+  expect(runner.status().parked).toEqual([])
+  return apply.mock.calls.length
+}
+const row = (table: typeof lasting) => rows.get(physical(table, 1000), 'one')
+
+describe('a batch of events that each read what the one before has written', () => {
+  const increase =
+    (table: typeof lasting, more: Partial<Count> = {}) =>
+    async (current: Current) => [put(table, 'one', { n: ((await current.get(table, 'one'))?.n ?? 0) + 1, ...more })]
+
+  it('is one commit where the row was written as a whole', async () => {
+    expect(await run(50, increase(lasting))).toBe(1)
+    expect(await row(lasting)).toEqual({ n: 50 })
+  })
+
+  it('asks the rows where the row may have expired', async () => {
+    expect(await run(5, increase(passing, { expiresAt: 1 }))).toBe(5)
+    expect(await row(passing)).toBeUndefined()
+    expect((await rows.checkpoint('view:counts@1000', 'authorization', 0, 'rebuildable')) === 5).toBe(true)
+  })
+
+  it('asks the rows where the change says only a part of the row', async () => {
+    const read: number[] = []
+    const commits = await run(4, async (current) => {
+      read.push((await current.get(lasting, 'one'))?.n ?? 0)
+      return [add(lasting, 'one', { n: 1 }, { n: 0 })]
+    })
+    expect([read, commits]).toEqual([[0, 1, 2, 3], 4])
+  })
+
+  it('sees that the row was removed after it was written', async () => {
+    const read: (number | undefined)[] = []
+    await run(3, async (current) => {
+      read.push((await current.get(lasting, 'one'))?.n)
+      return [put(lasting, 'one', { n: 7 }), remove(lasting, 'one')]
+    })
+    expect(read).toEqual([undefined, undefined, undefined])
+  })
+})
