@@ -110,8 +110,7 @@ export const side = (pid, concurrency, once) => ({ pid, run: (milliseconds) => l
 
 const agent = new Agent({ keepAlive: true, maxSockets: 256 })
 
-/** One HTTP request over a kept-alive connection; resolves with status, headers and text. */
-export const call = (url, { method = 'GET', headers = {}, body } = {}) =>
+const once = (url, { method = 'GET', headers = {}, body } = {}) =>
   new Promise((resolve, reject) => {
     const request = httpRequest(url, { method, agent, headers: body ? { ...headers, 'content-length': Buffer.byteLength(body) } : headers }, (response) => {
       let text = ''
@@ -123,6 +122,22 @@ export const call = (url, { method = 'GET', headers = {}, body } = {}) =>
     request.on('error', reject)
     request.end(body)
   })
+
+let refused = 0
+
+/**
+ * One HTTP request over a kept-alive connection; resolves with status, headers and text. A server that is too busy says when to come again
+ * (503 with Retry-After), which is no success and no failure: it is asked again then, and the report says how often.
+ */
+export const call = async (url, options) => {
+  for (;;) {
+    const answer = await once(url, options)
+    const wait = Number(answer.headers['retry-after'])
+    if (answer.status !== 503 || !(wait > 0)) return answer
+    refused++
+    await new Promise((resolve) => setTimeout(resolve, wait * 1000))
+  }
+}
 
 /** Keeps `concurrency` calls of `once(worker)` under way for a time; `once` throws when an answer is wrong. */
 export const load = async ({ concurrency, milliseconds, once }) => {
@@ -220,6 +235,7 @@ const version = (name) => JSON.parse(readFileSync(join(root, 'node_modules', nam
 export const report = (scenario, { ours, limit = null, ratio = null, must, aim, cpuSecondsPer1000 = null, ...more }) => {
   const versions = `node ${process.version.slice(1)}, sqlite ${process.versions.sqlite}, oidc-provider ${version('oidc-provider')}, @nestjs/core ${version('@nestjs/core')}, ${cores} cores`
   say(`versions: ${versions}`)
+  if (refused > 0) say(`refused for load and asked again: ${refused}`)
   for (const [name, value] of Object.entries(more))
     say(`${name}: ${typeof value === 'number' ? round(value) : JSON.stringify(Array.isArray(value) ? short(value) : value)}`)
   say(resultLine({ scenario, ours, limit, ratio, must, aim, cpuSecondsPer1000 }))
