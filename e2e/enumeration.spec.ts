@@ -2,11 +2,13 @@
  * Promise 8: sign-up, sign-in, reset and resend say the same about known and unknown addresses, in text, status and time; and the log names
  * nobody. Times are judged by the ratio of medians of interleaved samples, so that a busy machine slows both alike.
  */
-import { Browser } from './support/http.js'
+import { Browser, call } from './support/http.js'
 import { System } from './support/system.js'
 import { authorizationUrl, callback, mailTo, makeTenant, type Tenant } from './support/tenant.js'
 
 const samples = 20
+/** Of medians, known to unknown and the other way round. */
+const bound = 1.3
 const password = 'correct horse battery staple 9'
 const known = Array.from({ length: samples }, (_, index) => `known-person-${index}@example.org`)
 const unknown = (form: string, index: number) => `unknown-${form}-${index}@example.org`
@@ -16,6 +18,12 @@ let tenant: Tenant
 beforeAll(async () => {
   system = await System.start()
   tenant = await makeTenant(system, 'quiet')
+  // Guessing from one address is stopped elsewhere: here it would end the samples.
+  const at = `${system.base}/api/v1/admin/settings`
+  const read = await call(at, { token: await tenant.token() })
+  const { settings } = read.json
+  const lockout = { ...settings.lockout, accountFailures: 100, addressFailures: 10_000 }
+  await tenant.api('PUT', '/api/v1/admin/settings', { ...settings, lockout }, { 'if-match': read.headers.get('etag') ?? '' })
   for (const email of known) await tenant.api('POST', '/api/v1/identity/users', { email, password, emailVerified: true })
 }, 60_000)
 afterAll(() => system?.[Symbol.asyncDispose]())
@@ -48,8 +56,8 @@ const timed = async (browser: Browser, email: string, submit: () => Promise<unkn
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number
 
-/** Sends the form for known and unknown addresses in turn, in changing order, and compares everything. */
-const compare = async (name: string, browser: Browser, fields: (email: string) => Record<string, string>): Promise<void> => {
+/** Sends the form for known and unknown addresses in turn, in changing order: everything that is read is the same. Answers known over unknown time. */
+const ratioOf = async (name: string, browser: Browser, fields: (email: string) => Record<string, string>): Promise<number> => {
   const { page, url } = browser
   const send = (email: string): Promise<Seen> => {
     const one = browser.copy()
@@ -68,9 +76,18 @@ const compare = async (name: string, browser: Browser, fields: (email: string) =
     }
     expect([seen.known?.status, seen.known?.text]).toEqual([seen.unknown?.status, seen.unknown?.text])
   }
-  const ratio = median(times.known) / median(times.unknown)
-  expect(ratio).toBeGreaterThan(1 / 1.5)
-  expect(ratio).toBeLessThan(1.5)
+  return median(times.known) / median(times.unknown)
+}
+
+/** A difference that is there shows in every round; one that the machine makes does not. */
+const compare = async (name: string, browser: Browser, fields: (email: string) => Record<string, string>): Promise<void> => {
+  const ratios: number[] = []
+  for (let round = 0; round < 5; round++) {
+    const ratio = await ratioOf(`${name}-${round}`, browser, fields)
+    if (ratio > 1 / bound && ratio < bound) return
+    ratios.push(ratio)
+  }
+  throw new Error(`known addresses take another time than unknown ones: ${ratios.map((ratio) => ratio.toFixed(2)).join(', ')}`)
 }
 
 test('sign-in', async () => compare('sign-in', await form('sign-in'), (email) => ({ email, password: 'not the right one' })), 60_000)
