@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto'
 import type { BusBatch } from '@pavan/platform/bus/bus.js'
 import type { StoredEvent } from '@pavan/platform/events/event-store.js'
 import { startKafka } from '../../../../tools/services/kafka.mjs'
-import { kafkaBus, migrateTopics, type KafkaAdapters, type KafkaOptions } from './index.js'
+import { kafkaBus as makeBus, migrateTopics, type KafkaAdapters, type KafkaOptions } from './index.js'
 import { event, recordingLog } from './testing/events.js'
 
 jest.setTimeout(180_000)
@@ -21,6 +21,18 @@ const patiently = async (holds: () => boolean | Promise<boolean>, seconds = 90) 
 type Cluster = Awaited<ReturnType<typeof startKafka>>
 let kafka: Cluster
 let rounds = 0
+const open: KafkaAdapters[] = []
+const kafkaBus = (options: KafkaOptions): KafkaAdapters => {
+  const adapters = makeBus(options)
+  open.push(adapters)
+  return adapters
+}
+let over = false
+beforeEach(() => (over = false))
+afterEach(async () => {
+  over = true
+  await Promise.all(open.splice(0).map((one) => one.close()))
+})
 const optionsOf = (): KafkaOptions => ({
   brokers: kafka.brokers,
   prefix: `round${++rounds}`,
