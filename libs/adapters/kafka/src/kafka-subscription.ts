@@ -1,5 +1,6 @@
 /** One member of a group: takes batches of its partitions, in order, again and again until they are resolved. */
 import type { Admin, Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs'
+import type { Position } from '@pavan/kernel'
 import type { Subscription } from '@pavan/platform/bus/bus.js'
 import type { StoredEvent } from '@pavan/platform/events/event-store.js'
 import { metrics } from '@pavan/platform/telemetry/metrics.js'
@@ -44,6 +45,8 @@ export class KafkaSubscription {
   /** By topic and partition: what this member holds since the last joining. */
   #held = new Map<string, Held>()
   #consumer: Consumer | undefined
+  /** What was published before a group that begins now, by topic and partition; looked up once. */
+  #before: Map<string, number> | undefined
   #stopped = false
   #active: () => void = () => {}
   readonly #timers = new Set<NodeJS.Timeout>()
@@ -51,7 +54,7 @@ export class KafkaSubscription {
 
   constructor(
     private readonly options: KafkaOptions,
-    private readonly admin: () => Promise<Admin>,
+    private readonly cluster: { admin(): Promise<Admin>; heads(context: string): Promise<readonly Position[]> },
     private readonly subscription: Subscription,
   ) {
     this.#topics = new Map(subscription.contexts.map((context) => [topicOf(options, context), context]))
@@ -85,6 +88,7 @@ export class KafkaSubscription {
       try {
         await consumer.connect()
         await consumer.subscribe({ topics: [...this.#topics.keys()], fromBeginning: true })
+        if (this.subscription.fromNow) this.#before ??= await this.#headsNow()
         if (this.#stopped) break
         await consumer.run({
           autoCommit: false,
@@ -104,6 +108,11 @@ export class KafkaSubscription {
       }
     }
     await this.#consumer?.disconnect().catch(() => {})
+  }
+
+  async #headsNow(): Promise<Map<string, number>> {
+    const all = [...this.#topics].map(async ([topic, context]) => (await this.cluster.heads(context)).map(({ p, seq }) => [`${topic}:${p}`, seq] as const))
+    return new Map((await Promise.all(all)).flat())
   }
 
   #makeConsumer(): Consumer {
@@ -159,7 +168,10 @@ export class KafkaSubscription {
     for (let wait = firstPause; ; wait = Math.min(wait * 2, longestPause)) {
       try {
         const from = await this.subscription.from?.(context, p)
-        return new PartitionPlace(from, (await committed).get(`${topic}:${p}`) ?? { offset: -1, seq: undefined })
+        const known = (await committed).get(`${topic}:${p}`) ?? { offset: -1, seq: undefined }
+        // Of a partition that had no record then, everything is new.
+        const isNew = this.subscription.fromNow && from === undefined && known.offset < 0
+        return new PartitionPlace(isNew ? (this.#before?.get(`${topic}:${p}`) ?? 0) : from, known)
       } catch (error) {
         if (this.#stopped) throw error
         this.options.log.warn({ group: this.#group, context, p, reason: describe(error) }, 'the place of a consumer is not known yet; asking again')
@@ -172,7 +184,7 @@ export class KafkaSubscription {
     for (let wait = firstPause; ; wait = Math.min(wait * 2, longestPause)) {
       try {
         const topics = Object.keys(assignment)
-        const offsets = topics.length === 0 ? [] : await (await this.admin()).fetchOffsets({ groupId: this.#group, topics })
+        const offsets = topics.length === 0 ? [] : await (await this.cluster.admin()).fetchOffsets({ groupId: this.#group, topics })
         return new Map(
           offsets.flatMap(({ topic, partitions }) =>
             partitions.map(({ partition, offset, metadata }) => [
