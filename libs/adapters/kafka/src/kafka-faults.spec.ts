@@ -47,7 +47,7 @@ const relay = (bus: KafkaAdapters, total: number) => {
   const acknowledged: StoredEvent[] = []
   let refusals = 0
   const one = async (p: number) => {
-    for (let seq = 1; seq <= total / partitions;) {
+    for (let seq = 1; !over && seq <= total / partitions;) {
       const size = 1 + ((seq * 7) % 20)
       const batch = Array.from({ length: Math.min(size, total / partitions - seq + 1) }, (_, i) =>
         event(seq + i, { position: { p, seq: seq + i }, stream: { tenant: 'ten_a', category: 'thing', id: `thg_${p}_${(seq + i) % 10}` } }),
@@ -147,9 +147,10 @@ describe('one broker', () => {
       kafka.pause()
       const other = kafkaBus({ ...optionsOf(), prefix: 'round-none' })
       refused = await other.bus.heads('identity').catch((error: unknown) => error)
+      // A service must be able to end, too.
+      await other.close()
       await new Promise((resolve) => setTimeout(resolve, long ? 20_000 : 3_000))
       kafka.resume()
-      await other.close()
     })
     expect(refused).toMatchObject({ name: 'StorageUnavailable' })
   })
