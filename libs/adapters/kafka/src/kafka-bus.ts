@@ -30,7 +30,7 @@ class KafkaBus extends Bus {
   }
 
   async subscribe(subscription: Subscription): Promise<() => Promise<void>> {
-    const member = new KafkaSubscription(this.options, () => this.#connectedAdmin(), subscription)
+    const member = new KafkaSubscription(this.options, { admin: () => this.#connectedAdmin(), heads: (context) => this.heads(context) }, subscription)
     this.#subscriptions.add(member)
     await member.start()
     return async () => {

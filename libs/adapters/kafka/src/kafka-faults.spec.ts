@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto'
 import type { BusBatch } from '@pavan/platform/bus/bus.js'
 import type { StoredEvent } from '@pavan/platform/events/event-store.js'
 import { startKafka } from '../../../../tools/services/kafka.mjs'
-import { kafkaBus, migrateTopics, type KafkaAdapters, type KafkaOptions } from './index.js'
+import { kafkaBus as makeBus, migrateTopics, type KafkaAdapters, type KafkaOptions } from './index.js'
 import { event, recordingLog } from './testing/events.js'
 
 jest.setTimeout(180_000)
@@ -21,6 +21,18 @@ const patiently = async (holds: () => boolean | Promise<boolean>, seconds = 90) 
 type Cluster = Awaited<ReturnType<typeof startKafka>>
 let kafka: Cluster
 let rounds = 0
+const open: KafkaAdapters[] = []
+const kafkaBus = (options: KafkaOptions): KafkaAdapters => {
+  const adapters = makeBus(options)
+  open.push(adapters)
+  return adapters
+}
+let over = false
+beforeEach(() => (over = false))
+afterEach(async () => {
+  over = true
+  await Promise.all(open.splice(0).map((one) => one.close()))
+})
 const optionsOf = (): KafkaOptions => ({
   brokers: kafka.brokers,
   prefix: `round${++rounds}`,
@@ -35,7 +47,7 @@ const relay = (bus: KafkaAdapters, total: number) => {
   const acknowledged: StoredEvent[] = []
   let refusals = 0
   const one = async (p: number) => {
-    for (let seq = 1; seq <= total / partitions;) {
+    for (let seq = 1; !over && seq <= total / partitions;) {
       const size = 1 + ((seq * 7) % 20)
       const batch = Array.from({ length: Math.min(size, total / partitions - seq + 1) }, (_, i) =>
         event(seq + i, { position: { p, seq: seq + i }, stream: { tenant: 'ten_a', category: 'thing', id: `thg_${p}_${(seq + i) % 10}` } }),
@@ -135,9 +147,10 @@ describe('one broker', () => {
       kafka.pause()
       const other = kafkaBus({ ...optionsOf(), prefix: 'round-none' })
       refused = await other.bus.heads('identity').catch((error: unknown) => error)
+      // A service must be able to end, too.
+      await other.close()
       await new Promise((resolve) => setTimeout(resolve, long ? 20_000 : 3_000))
       kafka.resume()
-      await other.close()
     })
     expect(refused).toMatchObject({ name: 'StorageUnavailable' })
   })
