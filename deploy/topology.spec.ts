@@ -19,8 +19,6 @@ test('every service runs in compose and in the chart, is scraped, and is known t
   expect(matches(known, /([a-z-]+)=http:\/\/\1:8080/g)).toEqual(services.filter((name) => name !== 'gateway'))
 })
 
-const stores = ['MONGODB_URL', 'KAFKA_BROKERS', 'KAFKA_TLS', 'KAFKA_SASL', 'KAFKA_TOPIC_PREFIX', 'PAVAN_CLAIM_KEY', 'PAVAN_DATABASE_PREFIX', 'PAVAN_PARTITIONS']
-
 test('compose and chart set variables that the configuration reference has', () => {
   const reference = new Set(matches(read('docs/reference/config.md'), /^\| `([A-Z_]+)`/gm))
   const chart = readdirSync(join(root, 'deploy/helm/pavan/templates')).map((file) => read(`deploy/helm/pavan/templates/${file}`))
@@ -29,7 +27,5 @@ test('compose and chart set variables that the configuration reference has', () 
   expect(set.size).toBeGreaterThan(15)
   // Of the OpenTelemetry SDK itself.
   const foreign = new Set(['OTEL_SERVICE_NAME'])
-  // The settings of the stores and the broker enter the reference all together, with the programs that read them.
-  if (!reference.has('MONGODB_URL')) for (const name of stores) foreign.add(name)
   expect([...set].filter((name) => !reference.has(name) && !foreign.has(name))).toEqual([])
 })

@@ -28,7 +28,7 @@ beforeAll(async () => {
   system = await System.start()
   tenant = await makeTenant(system, 'measured')
   before = await scrape(system)
-}, 60_000)
+}, 180_000)
 afterAll(() => system?.[Symbol.asyncDispose]())
 
 test('sign-ins, token requests and decisions are counted by how they ended', async () => {

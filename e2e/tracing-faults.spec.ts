@@ -21,7 +21,7 @@ beforeAll(async () => {
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, OTEL_BSP_SCHEDULE_DELAY: '50', PAVAN_SMTP_URL: mailServer.url, LOG_FORMAT: 'json' },
   })
   tenant = await makeTenant(system, 'faulty')
-}, 60_000)
+}, 180_000)
 afterAll(async () => {
   await system?.[Symbol.asyncDispose]()
   await mailServer?.[Symbol.asyncDispose]()
@@ -60,7 +60,7 @@ test('a mail that is refused at first goes out later in the trace of the sign-up
   expect(collector.line(sent)[1]).toMatchObject({ name: 'send mail', status: 0 })
   expect(collector.line(sent).at(-1)).toMatchObject({ parentSpanId: 'b7ad6b7169203331', attributes: { 'pavan.service': 'gateway' } })
   expect(logged().find(({ message }) => message.startsWith('a mail could not be handed over'))?.trace_id).toBe(traceId)
-}, 60_000)
+}, 180_000)
 
 test('the audit entries of the sign-up have its trace', async () => {
   const ofTrace = await eventually(async () => {

@@ -16,7 +16,7 @@ beforeAll(async () => {
   collector = await TraceCollector.start()
   system = await System.start({ env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, OTEL_BSP_SCHEDULE_DELAY: '50' } })
   tenant = await makeTenant(system, 'traced')
-}, 60_000)
+}, 180_000)
 afterAll(async () => {
   await system?.[Symbol.asyncDispose]()
   await collector?.[Symbol.asyncDispose]()
@@ -53,12 +53,14 @@ test('one trace leads from the sign-up over append and bus to the views and to t
       [2, 'gateway'],
       [2, 'identity'],
     ])
-    expect(door?.name).toMatch(/^POST \/t\/:slug\//)
+    // A gateway in a process of its own hands the request on and does not know its pattern.
+    expect(service?.name).toMatch(/^POST \/t\/:slug\//)
+    expect(door?.name).toMatch(/^POST( \/t\/:slug\/.*)?$/)
   }
   expect([view, published].map(({ parentSpanId }) => parentSpanId)).toEqual([registered.spanId, registered.spanId])
   expect(names(collector.line(sent)).slice(0, 2)).toEqual(['append mail', 'send mail'])
   expect(collector.resources[0]).toMatchObject({ 'service.name': 'pavan' })
-}, 60_000)
+}, 180_000)
 
 test('no span holds a personal value, a secret, an address or a URL', async () => {
   await system.stop() // the last spans are sent at the end
