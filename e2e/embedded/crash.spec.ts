@@ -48,4 +48,4 @@ test(`kill -9 under load, ${rounds} rounds: nothing acknowledged is lost or doub
     await system.stop()
     rmSync(folder, { recursive: true, force: true })
   }
-}, 400_000)
+}, 900_000)

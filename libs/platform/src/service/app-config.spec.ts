@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { z } from 'zod'
 import { appConfig } from './app-config.js'
 import { readConfig } from './service-config.js'
 import { StartError } from './start-error.js'
@@ -63,6 +64,16 @@ describe('the configuration', () => {
     expect(error.message.split('\n')).toHaveLength(1)
     expect(error.remedy).toBe(`Correct the environment variable ${name} and start again.`)
     expect(`${error.message} ${error.remedy}`).not.toContain(value)
+  })
+
+  it('says of a variable that is missing that it is not set', () => {
+    const needed = z.object({ MONGODB_URL: z.string(), PAVAN_CLAIM_KEY: z.string() })
+    expect(() => readConfig(needed, { MONGODB_URL: '' })).toThrow(
+      expect.objectContaining({
+        message: 'MONGODB_URL is not set.\nPAVAN_CLAIM_KEY is not set.',
+        remedy: 'Set the environment variables MONGODB_URL, PAVAN_CLAIM_KEY and start again.',
+      }),
+    )
   })
 
   it('says it for every wrong variable at once', () => {

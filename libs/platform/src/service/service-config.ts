@@ -14,8 +14,11 @@ export const readConfig = <T extends z.ZodObject>(schema: T, env: Environment['e
   const reasons = new Map<string, string>()
   for (const { path, message } of result.error.issues) {
     const name = String(path[0] ?? 'The configuration')
-    if (!reasons.has(name)) reasons.set(name, `${name} is not usable: ${message}.`)
+    if (!reasons.has(name)) reasons.set(name, name in given ? `${name} is not usable: ${message}.` : `${name} is not set.`)
   }
   const names = [...reasons.keys()]
-  throw new StartError([...reasons.values()].join('\n'), `Correct the environment variable${names.length > 1 ? 's' : ''} ${names.join(', ')} and start again.`)
+  throw new StartError(
+    [...reasons.values()].join('\n'),
+    `${names.every((name) => !(name in given)) ? 'Set' : 'Correct'} the environment variable${names.length > 1 ? 's' : ''} ${names.join(', ')} and start again.`,
+  )
 }

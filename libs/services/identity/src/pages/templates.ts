@@ -68,7 +68,7 @@ ${form('sign-out', button('signOut', true))}`),
     `{{ form | raw }}<button type="submit" form="op.logoutForm" name="logout" value="yes" autofocus>{{ t.signOut }}</button><button type="submit" form="op.logoutForm" class="quiet">{{ t.staySignedIn }}</button>`,
   ),
   mailbox: page(
-    `{% for mail in mails %}<article><h2 dir="auto">{{ mail.subject }}</h2><p><bdi>{{ mail.to }}</bdi> · <time datetime="{{ mail.sentAt }}">{{ mail.when }}</time></p><pre dir="auto">{{ mail.text }}</pre>{% if mail.link %}<a href="{{ mail.link }}">{{ mail.link }}</a>{% endif %}</article>{% endfor %}`,
+    `{% for mail in mails %}<article><h2 dir="auto">{{ mail.subject }}</h2><p><bdi>{{ mail.to }}</bdi> · <time datetime="{{ mail.sentAt }}">{{ mail.when }}</time></p><pre dir="auto">{{ mail.text }}</pre>{% if mail.link %}<a href="{{ mail.link }}">{{ mail.link }}</a>{% endif %}</article>{% else %}<p>No mail yet. What would have been sent stands here, newest first.</p>{% endfor %}`,
   ),
 } as const
 
