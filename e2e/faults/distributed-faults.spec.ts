@@ -11,7 +11,7 @@ import { call } from '../support/http.js'
 import { DistributedSystem } from '../support/distributed-system.js'
 import { eventually } from '../support/parallel.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
-import { makeTenant } from '../support/tenant.js'
+import { exchange, makeTenant, signUp } from '../support/tenant.js'
 import { operatorToken } from '../support/tokens.js'
 import { mulberry, Workload } from '../support/workload.js'
 
@@ -91,7 +91,17 @@ describe.each(Array.from({ length: rounds }, (_, n) => n + 1))('round %i', () =>
     240_000,
   )
 
-  test('the gateway is killed', () => survives(() => kill('gateway', 1)), 240_000)
+  test('the gateway is killed, and what was revoked before stays revoked', async () => {
+    const tenant = await makeTenant(system, 'revoked')
+    const person = await signUp(system, tenant, { email: 'ada@example.org', password: 'correct horse battery staple 9' })
+    const { access_token: token } = await exchange(tenant, person.browser.url, person.verifier)
+    const me = async () => (await call(`${system.base}/api/v1/identity/me`, { token })).status
+    expect(await me()).toBe(200)
+    expect((await call(`${system.base}/api/v1/identity/sessions`, { method: 'DELETE', token })).status).toBe(200)
+    await eventually(async () => (await me()) === 401, 5_000)
+    await survives(() => kill('gateway', 1))
+    expect(await me()).toBe(401)
+  }, 240_000)
 
   test(
     'a broker dies and comes back',
