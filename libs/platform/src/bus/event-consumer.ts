@@ -4,6 +4,7 @@
  */
 import { streamName } from '@pavan/kernel'
 import type { StoredEvent } from '../events/event-store.js'
+import { isKnown, NewerSchema } from '../events/upcasters.js'
 import type { Log } from '../telemetry/log.js'
 import { patch, put, remove } from '../views/changes.js'
 import type { Changes } from '../views/define-view.js'
@@ -96,6 +97,9 @@ export abstract class EventConsumer {
     } while (cursor)
     this.#parked.clear()
     for (const row of parked) this.#noteParked(row)
+    // What waited for newer code may be what this code knows.
+    for (const row of parked)
+      if (row.error.startsWith(`${NewerSchema.name}:`) && isKnown(JSON.parse(row.event) as StoredEvent)) void this.retry(row.stream).catch(() => false)
   }
 
   /** Resolves when the consumer has passed a position, in whichever copy of the service; never rejects. */
