@@ -100,12 +100,12 @@ async function serversFor(tier) {
   return undefined
 }
 
-/** The distributed system for a whole tier: two copies of each service. Specs find it by a file that says where it is. */
+/** The distributed system for a whole tier: two copies of identity, which has the one-time things. Specs find it by a file that says where it is. */
 async function launchFor(servers) {
   const { launch } = await import('./distributed/system.mjs')
   const folder = join(results, 'distributed')
   const names = { PAVAN_DATABASE_PREFIX: 'pavan', KAFKA_TOPIC_PREFIX: 'pavan' }
-  const system = await launch({ folder, servers: servers.env, copies: 2, env: { ...names, PAVAN_RATE_LIMITS: 'off' }, say: console.error })
+  const system = await launch({ folder, servers: servers.env, copies: { identity: 2 }, env: { ...names, PAVAN_RATE_LIMITS: 'off' }, say: console.error })
   const file = join(results, 'system.json')
   const processes = system.processes.map(({ port }) => `http://127.0.0.1:${port}`)
   writeFileSync(file, JSON.stringify({ base: system.base, folder, env: system.env, processes }))

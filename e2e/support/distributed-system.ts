@@ -42,7 +42,7 @@ export class DistributedSystem extends System {
   static override async start({
     env,
     copies = 1,
-  }: { readonly env?: Readonly<Record<string, string>>; readonly copies?: number } = {}): Promise<DistributedSystem> {
+  }: { readonly env?: Readonly<Record<string, string>>; readonly copies?: LaunchOptions['copies'] } = {}): Promise<DistributedSystem> {
     const { PAVAN_SYSTEM: shared } = process.env
     if (shared && !env) {
       const { base, folder, env: its, processes } = JSON.parse(readFileSync(shared, 'utf8')) as Shared

@@ -25,7 +25,7 @@ export interface Launched {
 export interface LaunchOptions {
   readonly folder: string
   readonly servers: Readonly<Record<string, string>>
-  readonly copies?: number
+  readonly copies?: number | Readonly<Record<string, number>>
   readonly port?: number
   readonly env?: Readonly<Record<string, string>>
   readonly say?: (line: string) => void

@@ -21,8 +21,8 @@ function keysIn(folder) {
 }
 
 /**
- * Starts everything and resolves when the gateway says that all are ready. `servers` are the variables MONGODB_URL and KAFKA_BROKERS.
- * @param {{ folder: string, servers: Record<string, string>, copies?: number, port?: number, env?: Record<string, string>, say?: (line: string) => void }} options
+ * Starts everything and resolves when the gateway says that all are ready. `copies` is a number for all services, or one for each that has more than one. `servers` are the variables MONGODB_URL and KAFKA_BROKERS.
+ * @param {{ folder: string, servers: Record<string, string>, copies?: number | Record<string, number>, port?: number, env?: Record<string, string>, say?: (line: string) => void }} options
  */
 export async function launch({ folder, servers, copies = 2, port, env = {}, say = () => {} }) {
   mkdirSync(join(folder, 'logs'), { recursive: true })
@@ -30,8 +30,10 @@ export async function launch({ folder, servers, copies = 2, port, env = {}, say 
   const base = env.PAVAN_URL ?? `http://localhost:${gatewayPort}`
   const common = { NODE_COMPILE_CACHE: join(root, '.cache', 'v8'), LOG_FORMAT: 'json', ...keysIn(folder), PAVAN_URL: base, ...servers, ...env }
   const processes = []
+  const copiesOf = (service) => (typeof copies === 'number' ? copies : (copies[service] ?? 1))
+  const most = Math.max(...services.map(copiesOf))
   for (const service of services) {
-    for (let copy = 1; copy <= copies; copy += 1) processes.push({ service, copy, port: await freePort(), running: undefined })
+    for (let copy = 1; copy <= copiesOf(service); copy += 1) processes.push({ service, copy, port: await freePort(), running: undefined })
   }
   const urls = (service) => processes.filter((one) => one.service === service).map((one) => `http://127.0.0.1:${one.port}`)
   const where = services.map((service) => `${service}=${urls(service).join('|')}`).join(',')
@@ -67,7 +69,7 @@ export async function launch({ folder, servers, copies = 2, port, env = {}, say 
 
   // The copies come one after the other, as in a rolling start: a set-up link is valid until another copy makes a newer one.
   const startAll = async () => {
-    for (let copy = 1; copy <= copies; copy += 1) {
+    for (let copy = 1; copy <= most; copy += 1) {
       const wave = processes.filter((one) => one.copy === copy)
       say(copy === 1 ? 'Starting the services.' : `Starting copy ${copy} of each.`)
       for (const one of wave) start(one)
@@ -90,7 +92,7 @@ export async function launch({ folder, servers, copies = 2, port, env = {}, say 
     env: common,
     /** What each copy that starts says a person should know next. */
     notices: () => {
-      const text = readFileSync(logOf(find('identity', copies)), 'utf8')
+      const text = readFileSync(logOf(find('identity', copiesOf('identity'))), 'utf8')
       return [...text.matchAll(/^ {2}(\S.*\S)$/gm)].map(([, line]) => line)
     },
     /** Everything that the processes have printed. */

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { subjectErased } from '@pavan/contracts'
 import { BusTransport, type BatchConsumer } from '../bus/bus-transport.js'
 import { parkedEvents } from '../bus/parked-events.js'
+import type { ReactionDefinition } from '../bus/define-reaction.js'
 import { ReactionRunner } from '../bus/reaction-runner.js'
 import { Aggregates } from '../events/aggregates.js'
 import { Relay } from '../events/relay.js'
@@ -125,13 +126,14 @@ export class ServiceCore {
 
   async startReactions(get: Get): Promise<void> {
     const purge = purgeReaction(this.definition.name, [...platformPurge, ...(this.definition.purge ?? [])])
-    for (const reaction of [...(this.definition.reactions ?? []), purge]) {
+    const start = async (reaction: ReactionDefinition): Promise<void> => {
       const runner = new ReactionRunner(reaction.name, reaction.with(...reaction.inject.map(get)), this.rows, this.#cipher, this.log)
       this.#reactions.push(runner)
       if (reaction.fromNow) await this.#skipHistory(runner)
       await runner.open()
       await this.transport.consume(runner)
     }
+    await Promise.all([...(this.definition.reactions ?? []), purge].map(start))
   }
 
   /** A reaction that is new does not do again what happened before it existed. */
