@@ -28,6 +28,17 @@ const accepted = (grant: Promise<unknown>): Promise<boolean> =>
     },
   )
 
+/** Does it again, from the same page, for as long as the answer is that the system is overloaded and nothing was done (503 with Retry-After). */
+const patiently = async (browser: Browser, act: () => Promise<unknown>): Promise<Browser> => {
+  const { page, url } = browser
+  await eventually(async () => {
+    Object.assign(browser, { page, url })
+    await act()
+    return browser.status !== 503
+  }, 60_000)
+  return browser
+}
+
 /** Addresses of those accounts of a tenant that have one of these; waits until the list has seen them all, so that a second one cannot come later. */
 const accountsOf = async ({ api }: Tenant, emails: readonly string[]): Promise<string[]> => {
   // Whoever is made now comes after everybody who was made before.
@@ -167,9 +178,11 @@ test('64 parallel sign-ups with one address in different spelling make one accou
   const spellings = ['race@example.org', 'RACE@example.org', 'ｒａｃｅ@example.org', ' Race@EXAMPLE.org ', 'race@ＥＸＡＭＰＬＥ.org']
   const flows = await parallel(64, async (index) => {
     const browser = new Browser(callback)
-    await browser.open((await authorizationUrl(system, tenant)).url)
-    await browser.open(`${browser.url.split('?')[0]}?step=sign-up`)
-    return browser.submit({ email: spellings[index % spellings.length] as string, password, name: `Racer ${index}` })
+    const { url } = await authorizationUrl(system, tenant)
+    await patiently(browser, () => browser.open(url))
+    const [page] = browser.url.split('?')
+    await patiently(browser, () => browser.open(`${page}?step=sign-up`))
+    return patiently(browser, () => browser.submit({ email: spellings[index % spellings.length] as string, password, name: `Racer ${index}` }))
   })
   // Mails do not say which form they belong to: each form in turn asks for another code, so that the newest mail is its own.
   const read = async () =>
@@ -177,7 +190,7 @@ test('64 parallel sign-ups with one address in different spelling make one accou
       id: string
       code?: string
     }[]
-  const seen = new Set((await eventually(async () => ((found) => found.length === flows.length && found)(await read()))).map(({ id }) => id))
+  const seen = new Set((await eventually(async () => ((found) => found.length === flows.length && found)(await read()), 30_000)).map(({ id }) => id))
   const codes: string[] = []
   for (const browser of flows) {
     await browser.submit({}, { having: 'resend' })
@@ -185,7 +198,10 @@ test('64 parallel sign-ups with one address in different spelling make one accou
     seen.add(fresh.id)
     codes.push(fresh.code as string)
   }
-  await parallel(64, async (index) => (flows[index] as Browser).submit({ code: codes[index] as string }))
+  await parallel(64, async (index) => {
+    const browser = flows[index] as Browser
+    await patiently(browser, () => browser.submit({ code: codes[index] as string }))
+  })
   for (const { status } of flows) expect(status).toBeLessThan(500)
   expect(flows.filter(({ page }) => page.includes('value="consent"'))).toHaveLength(1)
   await signUp(system, tenant, { email: 'race+shop@example.org', password })

@@ -1,7 +1,9 @@
 /** Sign-up, its codes, and the reset of a password through the pages of a waiting request. */
+import { RefusalError } from '@pavan/kernel'
 import { password, PeopleUnderTest } from '../spec/people-under-test.js'
 import { ChallengeMails } from '../challenge/challenge-mails.js'
 import { Challenges } from '../challenge/challenges.js'
+import { Passwords } from '../user/passwords.js'
 import { Users } from '../user/users.js'
 import { Sessions } from '../session/sessions.js'
 import type { Browser, Visit } from '../spec/browser.js'
@@ -140,6 +142,14 @@ test('no link goes to an address without an account, or to somebody who is block
   await people.get(ChallengeMails).sendAll()
   expect([...(await people.mailsTo('blocked@example.org', 0)), ...(await people.mailsTo('nobody@example.org', 0))]).toEqual([])
   expect(await people.events(tenant, 'password-reset.requested')).toEqual([])
+})
+
+test('a form that comes when too many passwords wait is shown again, with the status that says so', async () => {
+  const { client } = await openTenant('busy')
+  const { browser, page } = await people.waiting('busy', client)
+  jest.spyOn(people.get(Passwords), 'hash').mockRejectedValueOnce(new RefusalError('service.overloaded', { retryAfter: 2 }))
+  const answer = await people.submit(browser, page, { action: 'sign-up', email: 'busy@example.org', name: 'Ada', password })
+  expect([answer.status, Number(answer.headers.get('retry-after')) > 0, alert(answer)]).toEqual([503, true, 'Too much is going on. Try again in a moment.'])
 })
 
 test('closed registration makes nobody', async () => {
