@@ -5,7 +5,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync, mkdirSync, existsSync } from 'node:fs'
 import { Agent, request as httpRequest } from 'node:http'
-import { availableParallelism, tmpdir } from 'node:os'
+import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { serverEnvironment, serverFlags } from '../../tools/support/node.mjs'
@@ -235,6 +235,8 @@ const version = (name) => JSON.parse(readFileSync(join(root, 'node_modules', nam
 export const report = (scenario, { ours, limit = null, ratio = null, must, aim, cpuSecondsPer1000 = null, ...more }) => {
   const versions = `node ${process.version.slice(1)}, sqlite ${process.versions.sqlite}, oidc-provider ${version('oidc-provider')}, @nestjs/core ${version('@nestjs/core')}, ${cores} cores`
   say(`versions: ${versions}`)
+  // Far more than the benchmark's own two or three says that the machine had other work, and that figures are pessimistic.
+  say(`load average at the end: ${round(loadavg()[0], 1)}`)
   if (refused > 0) say(`refused for load and asked again: ${refused}`)
   for (const [name, value] of Object.entries(more))
     say(`${name}: ${typeof value === 'number' ? round(value) : JSON.stringify(Array.isArray(value) ? short(value) : value)}`)
