@@ -16,6 +16,7 @@ export default {
         'tools/*.mjs',
         'tools/**/*.spec.ts',
         'tools/**/*.d.mts',
+        'e2e/support/shifted-clock.mjs',
         'bench/*.bench.mjs',
         'bench/support/{bare-*,argon2-verify,map-decisions}.mjs',
         'e2e/**/*.spec.ts',

@@ -9,6 +9,6 @@ export const eventually = async <T>(ask: () => Promise<T | undefined | false>, w
     const answer = await ask()
     if (answer) return answer
     if (Date.now() > until) throw new Error(`it did not happen within ${within} ms`)
-    await new Promise((resolve) => setImmediate(resolve))
+    await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }
