@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Kafka, logLevel } from 'kafkajs'
 import mongoose from 'mongoose'
 import { available } from './available.mjs'
-import { isAlive } from './process.mjs'
+import { isAlive, isOpen } from './process.mjs'
 import { startKafka } from './kafka.mjs'
 import { startMongo } from './mongo.mjs'
 
@@ -92,6 +92,32 @@ describe('MongoDB protocol', () => {
     await mongo.stop()
     expect(pids.filter(isAlive)).toEqual([])
   })
+})
+
+test('npm run services says where the servers are, uses those that are named, and ends without a trace', async () => {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../services.mjs')], {
+    env: { ...process.env, KAFKA_BROKERS: 'elsewhere:9092', MONGODB_URL: '' },
+  })
+  let said = ''
+  child.stdout.on('data', (part) => (said += part))
+  await until(() => said.includes('KAFKA_BROKERS='))
+  const [, port] = /^MONGODB_URL=mongodb:\/\/127\.0\.0\.1:(\d+)\/\nKAFKA_BROKERS=elsewhere:9092\n$/.exec(said) ?? []
+  expect(await isOpen(Number(port))).toBe(true)
+  child.kill('SIGINT')
+  expect(await ended(child as never)).toBe(0)
+  expect(await isOpen(Number(port))).toBe(false)
+})
+
+test.each([
+  [['--brokers', '2'], '--brokers is 1 or 3, not 2.'],
+  [['--mongo', 'atlas'], '--mongo is java or documentdb, not atlas.'],
+  [['--kafka'], 'Usage: npm run services'],
+])('npm run services %j is refused with the usage', async (args, sentence) => {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../services.mjs'), ...args])
+  let said = ''
+  child.stderr.on('data', (part) => (said += part))
+  expect(await ended(child as never)).toBe(1)
+  expect(said).toContain(sentence)
 })
 
 describe('the cache', () => {

@@ -29,6 +29,23 @@ const collect = async (bus: KafkaAdapters, group: string, from?: (p: number) => 
   return { seqs, stop }
 }
 const topic = () => `${given.prefix}.identity.v1`
+const settings = async () => {
+  const { resources } = await admin.describeConfigs({ resources: [{ type: 2, name: topic() }], includeSynonyms: false })
+  return Object.fromEntries(resources[0]!.configEntries.map(({ configName, configValue }) => [configName, configValue]))
+}
+/** What a broker is told of settings it knows a moment later. */
+const showing = (expected: Record<string, string>) =>
+  until(async () => {
+    const now = await settings()
+    return Object.entries(expected).every(([name, value]) => now[name] === value)
+  })
+const change = async (to: Record<string, string>) => {
+  await admin.alterConfigs({
+    validateOnly: false,
+    resources: [{ type: 2, name: topic(), configEntries: Object.entries(to).map(([name, value]) => ({ name, value })) }],
+  })
+  await showing(to)
+}
 /** Writes to the topic past the adapter. */
 const raw = (...values: (string | null)[]) => producer.send({ topic: topic(), messages: values.map((value) => ({ value, partition: 0 })) })
 
@@ -45,14 +62,9 @@ afterEach(async () => {
 })
 
 describe('topics', () => {
-  const settings = async (name: string) => {
-    const { resources } = await admin.describeConfigs({ resources: [{ type: 2, name }], includeSynonyms: false })
-    return Object.fromEntries(resources[0]!.configEntries.map(({ configName, configValue }) => [configName, configValue]))
-  }
-
   test('the migration makes them, keeps everything for ever, and is harmless when it runs again', async () => {
     expect(await migrateTopics(given, ['identity', 'admin'], 4)).toEqual({ created: [`${given.prefix}.identity.v1`, `${given.prefix}.admin.v1`], changed: [] })
-    expect(await settings(topic())).toMatchObject({
+    await showing({
       'retention.ms': '-1',
       'cleanup.policy': 'delete',
       'min.insync.replicas': '1',
@@ -63,21 +75,9 @@ describe('topics', () => {
 
   test('settings that were changed are set back, and those of the operator stay', async () => {
     await migrateTopics(given, ['identity'], 1)
-    await admin.alterConfigs({
-      validateOnly: false,
-      resources: [
-        {
-          type: 2,
-          name: topic(),
-          configEntries: [
-            { name: 'retention.ms', value: '1000' },
-            { name: 'segment.ms', value: '86400000' },
-          ],
-        },
-      ],
-    })
+    await change({ 'retention.ms': '1000', 'segment.ms': '86400000' })
     expect(await migrateTopics(given, ['identity', 'admin'], 1)).toEqual({ created: [`${given.prefix}.admin.v1`], changed: [topic()] })
-    expect(await settings(topic())).toMatchObject({ 'retention.ms': '-1', 'segment.ms': '86400000' })
+    await showing({ 'retention.ms': '-1', 'segment.ms': '86400000' })
   })
 
   test('another number of partitions is refused, because it would tear streams apart', async () => {
@@ -179,6 +179,20 @@ describe('a group', () => {
     expect(seqs).toEqual([6, 7, 8])
   })
 
+  test.each([
+    ['that knows its place', () => 0],
+    ['that does not', undefined],
+  ])('%s leaves behind how far it is, with the sequence number', async (_, from) => {
+    const bus = newBus()
+    await bus.bus.publish(events(1, 7))
+    await bus.bus.publish(events(5, 9))
+    const { seqs, stop } = await collect(bus, 'g', from)
+    await until(() => seqs.length === 9)
+    await stop()
+    const [noted] = await admin.fetchOffsets({ groupId: `${given.prefix}.g`, topics: [topic()] })
+    expect(noted!.partitions).toEqual([{ partition: 0, offset: '12', metadata: '9' }])
+  })
+
   test('whose place cannot be read yet gets nothing, and everything afterwards', async () => {
     const bus = newBus()
     await bus.bus.publish(events(1, 3))
@@ -230,7 +244,7 @@ describe('the check', () => {
 
   test('names a missing topic, a wrong number of partitions and a topic that forgets', async () => {
     await migrateTopics(given, ['identity'], 4)
-    await admin.alterConfigs({ validateOnly: false, resources: [{ type: 2, name: topic(), configEntries: [{ name: 'retention.ms', value: '1000' }] }] })
+    await change({ 'retention.ms': '1000' })
     expect((await problems()).map(({ sentence }) => sentence)).toEqual([
       `The topic ${given.prefix}.admin.v1 is missing.`,
       `The topic ${topic()} has 4 partitions, and the system is set to 2.`,

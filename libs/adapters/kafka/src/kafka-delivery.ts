@@ -4,6 +4,7 @@ import type { Subscription } from '@pavan/platform/bus/bus.js'
 import type { StoredEvent } from '@pavan/platform/events/event-store.js'
 import { metrics } from '@pavan/platform/telemetry/metrics.js'
 import { decode } from './cloud-event.js'
+import { describe } from './kafka-errors.js'
 import { defaults, type KafkaOptions } from './kafka-options.js'
 import type { PartitionPlace } from './partition-place.js'
 
@@ -34,7 +35,6 @@ export interface Held {
   readonly context: string
   readonly place: Promise<PartitionPlace>
   failures: number
-  notedAt: number
 }
 
 export const seek = (consumer: Consumer, { topic, partition, offset }: { topic: string; partition: number; offset: number }): void => {
@@ -45,9 +45,24 @@ export const seek = (consumer: Consumer, { topic, partition, offset }: { topic: 
   }
 }
 
+interface Note {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: string
+  readonly metadata: string | null
+}
+
+const commit = (payload: EachBatchPayload, notes: readonly Note[]): Promise<void> =>
+  payload.commitOffsetsIfNecessary({
+    topics: [...new Set(notes.map(({ topic }) => topic))].map((topic) => ({ topic, partitions: notes.filter((note) => note.topic === topic) })),
+  })
+
 export class KafkaDelivery {
   readonly #timers = new Set<NodeJS.Timeout>()
   readonly #running = new Set<Promise<void>>()
+  /** By topic and partition. */
+  readonly #notes = new Map<string, { readonly note: Note; readonly payload: EachBatchPayload }>()
+  #noting: NodeJS.Timeout | undefined
   #stopped = false
 
   constructor(
@@ -56,7 +71,7 @@ export class KafkaDelivery {
     private readonly subscription: Subscription,
   ) {}
 
-  /** Resolves when the running batches are done. */
+  /** Finishes the running batches and writes down how far they are; nothing is delivered afterwards. */
   async stop(): Promise<void> {
     this.#stopped = true
     for (const timer of this.#timers) clearTimeout(timer)
@@ -64,6 +79,17 @@ export class KafkaDelivery {
   }
 
   async take(consumer: Consumer, payload: EachBatchPayload, held: Held): Promise<void> {
+    if (this.#stopped) return void payload.pause()
+    const taking = this.#take(consumer, payload, held)
+    this.#running.add(taking)
+    try {
+      await taking
+    } finally {
+      this.#running.delete(taking)
+    }
+  }
+
+  async #take(consumer: Consumer, payload: EachBatchPayload, held: Held): Promise<void> {
     const { topic, partition, messages } = payload.batch
     const beat = this.#keepAlive(payload)
     try {
@@ -94,16 +120,14 @@ export class KafkaDelivery {
       const next = Number(chunk.at(-1)?.offset) + 1
       place.done(next, found.events.at(-1)?.position.seq)
       payload.resolveOffset(String(next - 1))
-      await this.#note(payload, held, place)
+      await this.#note(payload, place)
     }
   }
 
   /** Hands the events over; false when they were rejected, and the partition rests for a while. */
   async #handle(payload: EachBatchPayload, held: Held, events: readonly StoredEvent[]): Promise<boolean> {
-    const handling = this.subscription.handle({ context: held.context, p: payload.batch.partition, events })
-    this.#running.add(handling)
     try {
-      await handling
+      await this.subscription.handle({ context: held.context, p: payload.batch.partition, events })
       held.failures = 0
       return true
     } catch {
@@ -118,8 +142,6 @@ export class KafkaDelivery {
       )
       this.#timers.add(timer)
       return false
-    } finally {
-      this.#running.delete(handling)
     }
   }
 
@@ -137,15 +159,27 @@ export class KafkaDelivery {
     this.options.log.error({ group: this.group, context, p, after, found }, 'events are missing on the topic: rebuild the topic from the log, then this view')
   }
 
-  /** Writes down how far the group is. A group that knows its own place needs it only as a hint. */
-  async #note(payload: EachBatchPayload, held: Held, place: PartitionPlace): Promise<void> {
-    const now = Date.now()
-    if (this.subscription.from && now - held.notedAt < noteEvery) return
-    held.notedAt = now
+  /** Writes down how far the group is. For a group that knows its own place that is only a hint, and is done for all partitions at once. */
+  async #note(payload: EachBatchPayload, place: PartitionPlace): Promise<void> {
     const { topic, partition } = payload.batch
-    const metadata = place.seq === undefined ? null : String(place.seq)
-    const partitions = [{ partition, offset: String(place.next), metadata }]
-    await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions }] })
+    const note = { topic, partition, offset: String(place.next), metadata: place.seq === undefined ? null : String(place.seq) }
+    if (!this.subscription.from) return commit(payload, [note])
+    this.#notes.set(`${topic}:${partition}`, { note, payload })
+    this.#noting ??= setTimeout(() => void this.flush(), noteEvery)
+  }
+
+  /** Writes down what was not written down yet; never rejects. */
+  async flush(): Promise<void> {
+    clearTimeout(this.#noting)
+    this.#noting = undefined
+    const notes = [...this.#notes.values()]
+    this.#notes.clear()
+    const last = notes.at(-1)
+    if (!last) return
+    await commit(
+      last.payload,
+      notes.map(({ note }) => note),
+    ).catch((error: unknown) => this.options.log.debug({ group: this.group, reason: describe(error) }, 'the offsets of a group were not noted'))
   }
 
   /** A batch may take its time: the group must not take the member for dead meanwhile. */

@@ -23,7 +23,7 @@ export class KafkaSubscription {
   #stopped = false
   #active: () => void = () => {}
   readonly #delivery: KafkaDelivery
-  #wake: (() => void) | undefined
+  readonly #sleepers = new Set<() => void>()
 
   constructor(
     private readonly options: KafkaOptions,
@@ -47,11 +47,17 @@ export class KafkaSubscription {
   /** Finishes the running batches and leaves the group; a broker that does not answer is waited for only so long. */
   async stop(): Promise<void> {
     this.#stopped = true
-    this.#wake?.()
+    for (const wake of this.#sleepers) wake()
     this.#active()
-    await this.#consumer
-      ?.disconnect()
-      .catch((error: unknown) => this.options.log.debug({ group: this.#group, reason: describe(error) }, 'left the group in disorder'))
+    await this.#delivery.stop()
+    const leave = async (): Promise<void> => {
+      await this.#delivery.flush()
+      await this.#consumer?.disconnect()
+    }
+    const leaving = leave().catch((error: unknown) => this.options.log.debug({ group: this.#group, reason: describe(error) }, 'left the group in disorder'))
+    let timer: NodeJS.Timeout | undefined
+    await Promise.race([leaving, new Promise<void>((resolve) => (timer = setTimeout(resolve, patience)))])
+    clearTimeout(timer)
   }
 
   async #connect(): Promise<void> {
@@ -83,13 +89,7 @@ export class KafkaSubscription {
         await this.#sleep(wait)
       }
     }
-    const leaving = this.#consumer
-      ?.disconnect()
-      .catch((error: unknown) => this.options.log.debug({ group: this.#group, reason: describe(error) }, 'left the group in disorder'))
-    await this.#delivery.stop()
-    let timer: NodeJS.Timeout | undefined
-    await Promise.race([leaving, new Promise<void>((resolve) => (timer = setTimeout(resolve, patience)))])
-    clearTimeout(timer)
+    await this.#consumer?.disconnect().catch(() => {})
   }
 
   async #headsNow(): Promise<Map<string, number>> {
@@ -135,7 +135,7 @@ export class KafkaSubscription {
       if (context === undefined) continue
       for (const p of partitions) {
         const place = this.#place({ context, topic, p }, committed)
-        this.#held.set(`${topic}:${p}`, { context, place, failures: 0, notedAt: 0 })
+        this.#held.set(`${topic}:${p}`, { context, place, failures: 0 })
         place.then(
           ({ next }) => seek(consumer, { topic, partition: p, offset: next }),
           // Without a place there is no delivery; the batch that waits for it says so, or the next joining asks again.
@@ -186,11 +186,13 @@ export class KafkaSubscription {
   #sleep(millis: number): Promise<void> {
     if (this.#stopped) return Promise.resolve()
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, millis)
-      this.#wake = () => {
+      const wake = (): void => {
         clearTimeout(timer)
+        this.#sleepers.delete(wake)
         resolve()
       }
+      const timer = setTimeout(wake, millis)
+      this.#sleepers.add(wake)
     })
   }
 }
