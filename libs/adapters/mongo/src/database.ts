@@ -19,20 +19,20 @@ const waits = { serverSelectionTimeoutMS: 2_000, connectTimeoutMS: 2_000, socket
  * keeps the promise that it needs for that, and each write here is found again by an id of its own.
  */
 export const connect = async (url: string): Promise<Connection> => {
+  const given = new URL(url).searchParams
+  const connection = mongoose.createConnection()
   try {
-    const given = new URL(url).searchParams
-    return await mongoose
-      .createConnection(url, {
-        autoIndex: false,
-        autoCreate: false,
-        bufferCommands: false,
-        readConcernLevel: 'majority',
-        maxPoolSize: 64,
-        ...(given.has('retryWrites') ? {} : { retryWrites: false }),
-        ...Object.fromEntries(Object.entries(waits).filter(([name]) => !given.has(name))),
-      })
-      .asPromise()
+    return await connection.openUri(url, {
+      autoIndex: false,
+      autoCreate: false,
+      bufferCommands: false,
+      readConcernLevel: 'majority',
+      maxPoolSize: 64,
+      ...(given.has('retryWrites') ? {} : { retryWrites: false }),
+      ...Object.fromEntries(Object.entries(waits).filter(([name]) => !given.has(name))),
+    })
   } catch (error) {
+    await connection.destroy().catch(() => undefined)
     throw new StartError('The MongoDB server of MONGODB_URL cannot be reached.', 'Start it, or correct MONGODB_URL.', { cause: error })
   }
 }

@@ -52,6 +52,7 @@ export const shapeOf = (table: TableDefinition<any>): RowShape => {
   let shape = shapes.get(table)
   if (shape) return shape
   const names = Object.keys(table.indexes).toSorted()
+  if (names.length > mostIndexes) throw new TypeError(`table ${table.name} declares more than ${mostIndexes} indexes`)
   shape = {
     collection: `t_${table.name}_v${table.version}`,
     durability: table.durability,
@@ -96,9 +97,6 @@ export const indexText = (values: readonly unknown[]): string => values.map((val
 export const liveJson = (doc: RowDoc | undefined | null, now: number): string | undefined =>
   doc && !doc.d && !doc.b && doc.r !== undefined && (doc.e === undefined || doc.e > now) ? doc.r : undefined
 
-/** Fields that a write of an image takes away from a document that was not read; the end of a mark, too, where rows of the table have none. */
-export const cleared = (image: Image): Record<string, ''> => ({ d: '', l: '', n: '', b: '', g: '', w: '', ...(image.e === undefined ? { e: '' } : {}) })
-
 /** The smallest change that makes a document that was read into an image: what stays as it is costs nothing. Its lock goes. */
 export const changeTo = (doc: RowDoc, image: Image, v: string) => {
   const same = (field: string): boolean => (doc as unknown as Record<string, unknown>)[field] === (image as unknown as Record<string, unknown>)[field]
@@ -111,4 +109,19 @@ export const changeTo = (doc: RowDoc, image: Image, v: string) => {
 }
 
 /** Who wrote a document before its next write. A writer whose answer was lost looks within moments: few are enough. */
-export const writersOf = ({ v, w = [] }: RowDoc): string[] => [v, ...w].slice(0, 7)
+const writersOf = ({ v, w = [] }: RowDoc): string[] => [v, ...w].slice(0, 7)
+
+/** How long the mark of a removed row stays, in milliseconds: longer than a command can be on its way. */
+const markMs = 600_000
+const mostIndexes = 16
+
+/** What the removal of rows leaves: a mark without content, so that a late repetition of an earlier write does not bring a row back. */
+export const removal = (v: string, now: number) => ({
+  $set: { d: true as const, e: now + markMs, v },
+  $unset: Object.fromEntries(['r', 'l', 'n', 'g', ...Array.from({ length: mostIndexes }, (_, i) => `x${i}`)].map((field) => [field, '' as const])),
+})
+
+export const markOf = (doc: RowDoc, v: string, now: number) => {
+  const { $set, $unset } = removal(v, now)
+  return { $set: { ...$set, w: writersOf(doc) }, $unset }
+}
