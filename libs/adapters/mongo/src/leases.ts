@@ -46,7 +46,7 @@ export class Leases {
   /** Partition → until when it is surely ours, by our monotonic clock. */
   readonly #held = new Map<number, number>()
   /** What we saw of others, and since when it has not changed. */
-  readonly #seen = new Map<string, { mark: string; since: number }>()
+  readonly #seen = new Map<string, { mark: string; since: number; looks: number }>()
   readonly #hints = new Map<number, number>()
   /** Hints to be written. */
   readonly #told = new Map<number, number>()
@@ -158,12 +158,15 @@ export class Leases {
 
   #observe({ _id, beat, holder = '' }: LeaseDoc, now: number): void {
     const mark = `${beat}/${holder}`
-    if (this.#seen.get(_id)?.mark !== mark) this.#seen.set(_id, { mark, since: now })
+    const seen = this.#seen.get(_id)
+    if (seen?.mark === mark) seen.looks++
+    else this.#seen.set(_id, { mark, since: now, looks: 0 })
   }
 
   #gone(id: string, after: number, now: number): boolean {
     const seen = this.#seen.get(id)
-    return seen !== undefined && now - seen.since > after
+    // Who could not look does not know: after a pause of the database everybody seems to have stood still.
+    return seen !== undefined && now - seen.since > after && seen.looks >= gone
   }
 
   /** Looks for hints: quickly while there are some, seldom while there are none. */

@@ -19,7 +19,7 @@ export interface RowShape {
 export interface Image {
   /** The row as JSON: names and values of rows are data, whatever characters they have. */
   readonly r: string
-  /** Milliseconds since 1970 after which the row, or the mark of a removed one, does not count. Only in tables whose rows expire, and in marks. */
+  /** Milliseconds since 1970 after which the row, or the mark of a removed one, does not count; absent where nothing expires. */
   readonly e?: number
   readonly [index: `x${number}`]: string
 }
@@ -42,9 +42,6 @@ export interface RowDoc extends Partial<Image> {
   /** Removed: only a mark, so that a late repetition of a write finds what became of it. */
   readonly d?: true
 }
-
-/** Stands for "does not expire". */
-export const never = Number.MAX_SAFE_INTEGER
 
 const shapes = new WeakMap<object, RowShape>()
 
@@ -82,10 +79,8 @@ export const setOwn = (row: JsonRow, field: string, value: unknown): void => {
 
 export const imageOf = (shape: RowShape, key: string, row: JsonRow, json = JSON.stringify(row)): Image => {
   const image: { r: string; e?: number; [index: `x${number}`]: string } = { r: json }
-  if (shape.expires !== undefined) {
-    const at = ownOf(row, shape.expires)
-    image.e = typeof at === 'number' ? Math.min(Math.floor(at), never) : never
-  }
+  const at = shape.expires === undefined ? undefined : ownOf(row, shape.expires)
+  if (typeof at === 'number') image.e = Math.floor(at)
   for (const { at, fields } of shape.indexes.values()) image[at] = indexText(fields.map((field) => ownOf(row, field))) + orderedText(key)
   return image
 }

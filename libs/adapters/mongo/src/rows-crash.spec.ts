@@ -123,9 +123,8 @@ whereMongo('changes of rows when something dies', (url) => {
         const outcome = await victim.apply(big, upTo).catch((error: unknown) => error)
         if (!(outcome instanceof Error)) done ||= kill.count() < at
         const sumOf = async (): Promise<number> => {
-          let sum = 0
-          for (let i = 0; i < many; i++) sum += (await survivor.get(items, `k${i}`))?.n ?? 0
-          return sum
+          const rows = await Promise.all(Array.from({ length: many }, (_, i) => survivor.get(items, `k${i}`)))
+          return rows.reduce((sum, row) => sum + (row?.n ?? 0), 0)
         }
         const [before, after] = [30, 50]
         const seen = await sumOf()
