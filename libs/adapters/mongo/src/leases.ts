@@ -4,7 +4,7 @@
  * with that of another. Leases only save work: what they protect is safe without them, by the key of the log.
  */
 import { prepare, type Collection, type Db } from './database.js'
-import { persist } from './retry.js'
+import { atMost, persist } from './retry.js'
 
 interface LeaseDoc {
   /** `p:` and the partition, or `c:` and the copy. */
@@ -33,6 +33,8 @@ const secondMs = 1_000
 const gone = 3
 const own = 2.5
 const forgotten = 60
+/** How long the end waits for the database, in milliseconds. */
+const patienceMs = 1_000
 const quickest = 20
 const slowest = 250
 
@@ -198,15 +200,15 @@ export class Leases {
     this.#closed = true
     clearTimeout(this.#timer)
     clearTimeout(this.#poll)
-    await this.#beating
-    await this.#telling
+    await atMost(patienceMs, Promise.all([this.#beating, this.#telling]))
     this.#held.clear()
-    try {
-      await this.#leases.updateMany({ holder: this.#me }, { $unset: { holder: '' }, $inc: { beat: 1 } })
-      await this.#leases.deleteOne({ _id: this.#me })
-    } catch {
-      // Whoever cannot give back is gone in three seconds.
-    }
+    // Whoever cannot give back is gone in three seconds.
+    await atMost(patienceMs, this.#giveBack())
+  }
+
+  async #giveBack(): Promise<void> {
+    await this.#leases.updateMany({ holder: this.#me }, { $unset: { holder: '' }, $inc: { beat: 1 } })
+    await this.#leases.deleteOne({ _id: this.#me })
   }
 
   /** For proofs: stops as a process that is killed does, giving nothing back. */

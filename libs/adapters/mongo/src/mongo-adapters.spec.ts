@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import { ManualClock, SystemClock, take } from '@pavan/kernel'
 import { StartError } from '@pavan/platform/service/start-error.js'
 import { StorageUnavailable } from '@pavan/platform/service/storage-unavailable.js'
@@ -43,14 +44,15 @@ describe('the environment', () => {
 describe('what the doctor says', () => {
   const check = async (hello: object, stored: object | null = null, at = 1_000_000) => {
     const admin = { command: async () => hello, collection: () => ({ findOne: async () => stored }) }
-    const findings = await checkServer({ admin: admin as never, now: () => at, maxClockSkewMs: 60_000, partitions: 16 })
+    const findings = await checkServer({ admin: admin as never, now: () => at, maxClockSkewMs: 60_000, partitions: 16, claimKey })
     return findings.filter(({ level }) => level !== 'ok').map(({ level, sentence, remedy }) => `${level}: ${sentence} ${remedy}`)
   }
+  const proof = createHmac('sha256', claimKey).update('pavan: which key is this?').digest('base64url')
   const well = { isWritablePrimary: true, maxWireVersion: 21, localTime: new Date(1_000_000), setName: 'rs', hosts: ['a', 'b', 'c'] }
 
   it('is nothing when all is well', async () => {
     expect(await check(well)).toEqual([])
-    expect(await check(well, { partitions: 16 })).toEqual([])
+    expect(await check(well, { partitions: 16, claimKey: proof })).toEqual([])
   })
 
   it.each<[string, object, object | null, RegExp]>([
@@ -60,7 +62,13 @@ describe('what the doctor says', () => {
     ['a clock that is a little wrong', { ...well, localTime: new Date(1_000_000 + 8_000) }, null, /^warning: The clock is 8 s away/],
     ['a single server', { ...well, setName: undefined }, null, /^warning: The server is no replica set/],
     ['a replica set of one', { ...well, hosts: ['a'] }, null, /^warning: The replica set rs has 1 member: no majority/],
-    ['another number of partitions', well, { partitions: 8 }, /^error: The database has logs of 8 partitions, the settings say 16\. Set PAVAN_PARTITIONS to 8/],
+    [
+      'another number of partitions',
+      well,
+      { partitions: 8, claimKey: proof },
+      /^error: The database has logs of 8 partitions, the settings say 16\. Set PAVAN_PARTITIONS to 8/,
+    ],
+    ['another key', well, { partitions: 16, claimKey: 'other' }, /^error: The database was made with another key of unique values/],
   ])('names %s', async (_, hello, stored, sentence) => {
     expect(await check(hello, stored)).toEqual([expect.stringMatching(sentence)])
   })
@@ -73,6 +81,9 @@ test('a server that is not there is a start error, and the next call tries again
     expect(error).toBeInstanceOf(StartError)
     expect((error as StartError).message).toBe('The MongoDB server of MONGODB_URL cannot be reached.')
   }
+  expect(await adapters.check()).toEqual([
+    { level: 'error', sentence: 'The MongoDB server of MONGODB_URL cannot be reached.', remedy: 'Start it, or correct MONGODB_URL.' },
+  ])
   await adapters.close()
 })
 

@@ -47,6 +47,14 @@ export const duplicatesOf = (error: unknown): ReadonlySet<number> => {
 
 export const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
+/** Waits for work that nobody needs, but not for long: a database that is away must not hold up the end. */
+export const atMost = async (millis: number, work: Promise<unknown> | undefined): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<void>((resolve) => (timer = setTimeout(resolve, millis)))
+  await Promise.race([Promise.resolve(work).catch(() => undefined), timeout])
+  clearTimeout(timer)
+}
+
 /** Full jitter, so that those who collided do not meet again. */
 export const jitter = (attempt: number): Promise<void> => pause(Math.random() * Math.min(500, 5 * 2 ** Math.min(attempt, 10)))
 

@@ -10,7 +10,7 @@
  * So a reader sees the row before or after the decision, whoever dies where.
  */
 import { acknowledged, durable, nonce, prepare, type Collection, type Db } from './database.js'
-import { duplicatesOf, isDuplicate, pause, persist } from './retry.js'
+import { atMost, duplicatesOf, isDuplicate, pause, persist } from './retry.js'
 import { changeTo, removal, type Durability, type Image, type RowDoc } from './row-shape.js'
 import { entryImage, type Entry } from './row-plan.js'
 import mongoose from 'mongoose'
@@ -274,7 +274,7 @@ export class RowCommits {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#loose)
+    await atMost(1_000, Promise.all(this.#loose))
   }
 }
 
