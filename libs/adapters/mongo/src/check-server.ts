@@ -1,15 +1,9 @@
 /** Names what is wrong with a MongoDB server in words. */
+import type { Finding } from '@pavan/platform/service/finding.js'
 import type { mongo } from 'mongoose'
 import type { Db } from './database.js'
 import { persist } from './retry.js'
 import { settingsFaults, settingsOf, type SettingsDoc } from './settings.js'
-
-export interface Finding {
-  readonly level: 'ok' | 'warning' | 'error'
-  readonly sentence: string
-  /** What to do about it; empty when all is well. */
-  readonly remedy: string
-}
 
 interface Hello extends mongo.Document {
   readonly isWritablePrimary?: boolean
@@ -31,7 +25,7 @@ export interface ServerToCheck {
 
 /** MongoDB 6.0 */
 const leastWireVersion = 17
-const ok = (sentence: string): Finding => ({ level: 'ok', sentence, remedy: '' })
+const ok = (sentence: string): Finding => ({ level: 'ok', sentence })
 
 export const checkServer = async ({ admin, now, maxClockSkewMs, partitions, claimKey }: ServerToCheck): Promise<readonly Finding[]> => {
   const sent = now()

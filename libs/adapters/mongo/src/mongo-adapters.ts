@@ -1,10 +1,11 @@
 /** All state ports on one MongoDB server: a database for each service, and one for the subject keys of all. */
 import type { Clock } from '@pavan/kernel'
 import type { StateAdapters } from '@pavan/platform/service/compose-adapters.js'
+import type { Finding } from '@pavan/platform/service/finding.js'
 import { StartError } from '@pavan/platform/service/start-error.js'
 import { StorageUnavailable } from '@pavan/platform/service/storage-unavailable.js'
 import type { Connection } from 'mongoose'
-import { checkServer, type Finding } from './check-server.js'
+import { checkServer } from './check-server.js'
 import { connect, nonce, type Db } from './database.js'
 import { MongoEventStore } from './mongo-event-store.js'
 import { MongoRows } from './mongo-rows.js'
@@ -61,7 +62,7 @@ export const mongoAdapters = (options: MongoAdaptersOptions): MongoAdapters => {
   const make = async (service: string) => {
     const shared = await database('keys')
     const wrong = (await check()).find(({ level }) => level === 'error')
-    if (wrong) throw new StartError(wrong.sentence, wrong.remedy)
+    if (wrong) throw new StartError(wrong.sentence, wrong.remedy ?? 'Run `pavan doctor` to learn more.')
     // Two first starts at once may say two things: the second one finds what the first one recorded.
     const [fault] = settingsFaults(await recordOnce(shared, partitions, claimKey), partitions, claimKey)
     if (fault) throw new StartError(fault.sentence, fault.remedy)
