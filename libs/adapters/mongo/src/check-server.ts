@@ -1,15 +1,9 @@
 /** Names what is wrong with a MongoDB server in words. */
+import type { Finding } from '@pavan/platform/service/finding.js'
 import type { mongo } from 'mongoose'
 import type { Db } from './database.js'
 import { persist } from './retry.js'
-import { settingsOf } from './settings.js'
-
-export interface Finding {
-  readonly level: 'ok' | 'warning' | 'error'
-  readonly sentence: string
-  /** What to do about it; empty when all is well. */
-  readonly remedy: string
-}
+import { settingsFaults, settingsOf, type SettingsDoc } from './settings.js'
 
 interface Hello extends mongo.Document {
   readonly isWritablePrimary?: boolean
@@ -26,13 +20,14 @@ export interface ServerToCheck {
   readonly now: () => number
   readonly maxClockSkewMs: number
   readonly partitions: number
+  readonly claimKey: Uint8Array
 }
 
 /** MongoDB 6.0 */
 const leastWireVersion = 17
-const ok = (sentence: string): Finding => ({ level: 'ok', sentence, remedy: '' })
+const ok = (sentence: string): Finding => ({ level: 'ok', sentence })
 
-export const checkServer = async ({ admin, now, maxClockSkewMs, partitions }: ServerToCheck): Promise<readonly Finding[]> => {
+export const checkServer = async ({ admin, now, maxClockSkewMs, partitions, claimKey }: ServerToCheck): Promise<readonly Finding[]> => {
   const sent = now()
   // Small servers know the older name only.
   const hello = (await persist(() => admin.command({ hello: 1 }).catch(() => admin.command({ isMaster: 1 })))) as Hello
@@ -45,16 +40,15 @@ export const checkServer = async ({ admin, now, maxClockSkewMs, partitions }: Se
       : { level: 'error', sentence: 'The server takes no writes.', remedy: 'Name the whole replica set in MONGODB_URL, so that its primary is found.' },
     ...clockOf(hello, sent + took / 2, maxClockSkewMs),
     replicasOf(hello),
-    !stored
-      ? ok('The database is new.')
-      : stored.partitions === partitions
-        ? ok(`The logs have ${partitions} partitions, as the settings say.`)
-        : {
-            level: 'error',
-            sentence: `The database has logs of ${stored.partitions} partitions, the settings say ${partitions}.`,
-            remedy: `Set PAVAN_PARTITIONS to ${stored.partitions}: the number cannot change once there is data.`,
-          },
+    ...settingsIn(stored, partitions, claimKey),
   ]
+}
+
+const settingsIn = (stored: SettingsDoc | null, partitions: number, claimKey: Uint8Array): Finding[] => {
+  if (!stored) return [ok('The database is new.')]
+  const faults = settingsFaults(stored, partitions, claimKey)
+  if (faults.length > 0) return faults.map((fault) => ({ level: 'error', ...fault }))
+  return [ok(`The database fits the settings: ${partitions} partitions, and the same key of unique values.`)]
 }
 
 const versionOf = ({ maxWireVersion = 0 }: Hello): Finding =>

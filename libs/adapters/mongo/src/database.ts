@@ -12,27 +12,33 @@ export const durable: mongo.WriteConcernSettings = { w: 'majority', j: true }
 /** Acknowledged by a majority: power loss at all of them at once may take the last moments. */
 export const acknowledged: mongo.WriteConcernSettings = { w: 'majority', j: false }
 
-const waits = { serverSelectionTimeoutMS: 2_000, connectTimeoutMS: 2_000, socketTimeoutMS: 15_000, waitQueueTimeoutMS: 5_000 }
+/** What the URL does not say. */
+const defaults = {
+  serverSelectionTimeoutMS: 2_000,
+  connectTimeoutMS: 2_000,
+  socketTimeoutMS: 15_000,
+  waitQueueTimeoutMS: 5_000,
+  maxPoolSize: 64,
+  retryWrites: false,
+}
 
 /**
  * Reads see what a majority has, so that nothing seen is rolled back by a fail-over. The driver does not repeat writes: not every server
  * keeps the promise that it needs for that, and each write here is found again by an id of its own.
  */
 export const connect = async (url: string): Promise<Connection> => {
+  const given = new URL(url).searchParams
+  const connection = mongoose.createConnection()
   try {
-    const given = new URL(url).searchParams
-    return await mongoose
-      .createConnection(url, {
-        autoIndex: false,
-        autoCreate: false,
-        bufferCommands: false,
-        readConcernLevel: 'majority',
-        maxPoolSize: 64,
-        ...(given.has('retryWrites') ? {} : { retryWrites: false }),
-        ...Object.fromEntries(Object.entries(waits).filter(([name]) => !given.has(name))),
-      })
-      .asPromise()
+    return await connection.openUri(url, {
+      autoIndex: false,
+      autoCreate: false,
+      bufferCommands: false,
+      readConcernLevel: 'majority',
+      ...Object.fromEntries(Object.entries(defaults).filter(([name]) => !given.has(name))),
+    })
   } catch (error) {
+    await connection.destroy().catch(() => undefined)
     throw new StartError('The MongoDB server of MONGODB_URL cannot be reached.', 'Start it, or correct MONGODB_URL.', { cause: error })
   }
 }

@@ -1,4 +1,3 @@
 /** The distributed technology of state: event store, rows, leases and subject keys on MongoDB. */
 export { mongoAdapters, type MongoAdapters, type MongoAdaptersOptions } from './mongo-adapters.js'
 export { mongoConfig, type MongoConfig } from './mongo-config.js'
-export type { Finding } from './check-server.js'

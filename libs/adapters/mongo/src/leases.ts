@@ -4,7 +4,7 @@
  * with that of another. Leases only save work: what they protect is safe without them, by the key of the log.
  */
 import { prepare, type Collection, type Db } from './database.js'
-import { persist } from './retry.js'
+import { atMost, persist } from './retry.js'
 
 interface LeaseDoc {
   /** `p:` and the partition, or `c:` and the copy. */
@@ -33,6 +33,8 @@ const secondMs = 1_000
 const gone = 3
 const own = 2.5
 const forgotten = 60
+/** How long the end waits for the database, in milliseconds. */
+const patienceMs = 1_000
 const quickest = 20
 const slowest = 250
 
@@ -46,7 +48,7 @@ export class Leases {
   /** Partition → until when it is surely ours, by our monotonic clock. */
   readonly #held = new Map<number, number>()
   /** What we saw of others, and since when it has not changed. */
-  readonly #seen = new Map<string, { mark: string; since: number }>()
+  readonly #seen = new Map<string, { mark: string; since: number; looks: number }>()
   readonly #hints = new Map<number, number>()
   /** Hints to be written. */
   readonly #told = new Map<number, number>()
@@ -158,12 +160,15 @@ export class Leases {
 
   #observe({ _id, beat, holder = '' }: LeaseDoc, now: number): void {
     const mark = `${beat}/${holder}`
-    if (this.#seen.get(_id)?.mark !== mark) this.#seen.set(_id, { mark, since: now })
+    const seen = this.#seen.get(_id)
+    if (seen?.mark === mark) seen.looks++
+    else this.#seen.set(_id, { mark, since: now, looks: 0 })
   }
 
   #gone(id: string, after: number, now: number): boolean {
     const seen = this.#seen.get(id)
-    return seen !== undefined && now - seen.since > after
+    // Who could not look does not know: after a pause of the database everybody seems to have stood still.
+    return seen !== undefined && now - seen.since > after && seen.looks >= gone
   }
 
   /** Looks for hints: quickly while there are some, seldom while there are none. */
@@ -195,15 +200,15 @@ export class Leases {
     this.#closed = true
     clearTimeout(this.#timer)
     clearTimeout(this.#poll)
-    await this.#beating
-    await this.#telling
+    await atMost(patienceMs, Promise.all([this.#beating, this.#telling]))
     this.#held.clear()
-    try {
-      await this.#leases.updateMany({ holder: this.#me }, { $unset: { holder: '' }, $inc: { beat: 1 } })
-      await this.#leases.deleteOne({ _id: this.#me })
-    } catch {
-      // Whoever cannot give back is gone in three seconds.
-    }
+    // Whoever cannot give back is gone in three seconds.
+    await atMost(patienceMs, this.#giveBack())
+  }
+
+  async #giveBack(): Promise<void> {
+    await this.#leases.updateMany({ holder: this.#me }, { $unset: { holder: '' }, $inc: { beat: 1 } })
+    await this.#leases.deleteOne({ _id: this.#me })
   }
 
   /** For proofs: stops as a process that is killed does, giving nothing back. */

@@ -1,14 +1,16 @@
 /** All state ports on one MongoDB server: a database for each service, and one for the subject keys of all. */
 import type { Clock } from '@pavan/kernel'
 import type { StateAdapters } from '@pavan/platform/service/compose-adapters.js'
+import type { Finding } from '@pavan/platform/service/finding.js'
 import { StartError } from '@pavan/platform/service/start-error.js'
+import { StorageUnavailable } from '@pavan/platform/service/storage-unavailable.js'
 import type { Connection } from 'mongoose'
-import { checkServer, type Finding } from './check-server.js'
+import { checkServer } from './check-server.js'
 import { connect, nonce, type Db } from './database.js'
 import { MongoEventStore } from './mongo-event-store.js'
 import { MongoRows } from './mongo-rows.js'
 import { MongoSubjectKeyStore } from './mongo-subject-key-store.js'
-import { recordOnce } from './settings.js'
+import { recordOnce, settingsFaults } from './settings.js'
 
 export interface MongoAdaptersOptions {
   readonly url: string
@@ -46,13 +48,24 @@ export const mongoAdapters = (options: MongoAdaptersOptions): MongoAdapters => {
       throw error
     }))
   const database = async (name: string): Promise<Db> => (await connection()).useDb(`${prefix}_${name}`).db as Db
-  const check = async (): Promise<readonly Finding[]> => checkServer({ admin: await database('keys'), now: () => clock.now(), maxClockSkewMs, partitions })
+  const check = async (): Promise<readonly Finding[]> => {
+    try {
+      return await checkServer({ admin: await database('keys'), now: () => clock.now(), maxClockSkewMs, partitions, claimKey })
+    } catch (error) {
+      if (error instanceof StartError) return [{ level: 'error', sentence: error.message, remedy: error.remedy }]
+      if (error instanceof StorageUnavailable)
+        return [{ level: 'error', sentence: 'The MongoDB server does not answer.', remedy: 'Look at its log and at the network between.' }]
+      throw error
+    }
+  }
 
   const make = async (service: string) => {
-    const wrong = (await check()).find(({ level }) => level === 'error')
-    if (wrong) throw new StartError(wrong.sentence, wrong.remedy)
     const shared = await database('keys')
-    await recordOnce(shared, partitions, claimKey)
+    const wrong = (await check()).find(({ level }) => level === 'error')
+    if (wrong) throw new StartError(wrong.sentence, wrong.remedy ?? 'Run `pavan doctor` to learn more.')
+    // Two first starts at once may say two things: the second one finds what the first one recorded.
+    const [fault] = settingsFaults(await recordOnce(shared, partitions, claimKey), partitions, claimKey)
+    if (fault) throw new StartError(fault.sentence, fault.remedy)
     const db = await database(service)
     const [store, rows, subjectKeys] = await Promise.all([
       MongoEventStore.open({ db, context: service, claimKey, partitions, copy: `${service}-${copy}` }),

@@ -9,7 +9,7 @@ import { durable, nonce, prepare, type Collection, type Db } from './database.js
 import { Leases } from './leases.js'
 import { orderedText } from './ordered-text.js'
 import { batchesFrom, PartitionLog, type LogDoc } from './partition-log.js'
-import { crossing, persist } from './retry.js'
+import { atMost, crossing, persist } from './retry.js'
 import { StreamMemory } from './stream-memory.js'
 
 export interface MongoEventStoreOptions {
@@ -369,6 +369,6 @@ export class MongoEventStore extends EventStore {
     this.#metrics.stop()
     for (const timer of this.#timers) clearInterval(timer)
     await this.#leases.close()
-    await this.#marking
+    await atMost(1_000, this.#marking)
   }
 }

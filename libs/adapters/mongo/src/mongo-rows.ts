@@ -11,12 +11,11 @@ import { encodeCursor, rangeOf } from './row-query.js'
 import {
   changeTo,
   checkpoints,
-  cleared,
   imageOf,
   liveJson,
+  markOf,
   mongoIndexes,
   shapeOf,
-  writersOf,
   type Durability,
   type Image,
   type JsonRow,
@@ -33,8 +32,6 @@ export interface MongoRowsOptions {
 
 const sweepEveryMillis = 60_000
 const recoverEveryMillis = 5_000
-/** How long the mark of a removed row stays. */
-const markMs = 600_000
 /** How long changes are tried again that others are always faster than, or that the database does not answer. */
 const patienceMs = 15_000
 
@@ -50,10 +47,10 @@ export class MongoRows extends Rows {
     super()
     this.#db = db
     this.#clock = clock
-    this.#commits = new RowCommits(db, lockPatienceMs)
+    this.#commits = new RowCommits(db, () => clock.now(), lockPatienceMs)
     this.#timers = [
       setInterval(() => void this.sweep().catch(() => undefined), sweepEveryMillis).unref(),
-      setInterval(() => void this.#commits.recover(false, Date.now()).catch(() => undefined), recoverEveryMillis).unref(),
+      setInterval(() => void this.#commits.recover(false).catch(() => undefined), recoverEveryMillis).unref(),
     ]
   }
 
@@ -61,7 +58,7 @@ export class MongoRows extends Rows {
     const rows = new MongoRows(options)
     await rows.#commits.prepare()
     await rows.open([checkpoints])
-    await persist(() => rows.#commits.recover(true, Date.now()))
+    await persist(() => rows.#commits.recover(true))
     return rows
   }
 
@@ -92,27 +89,34 @@ export class MongoRows extends Rows {
     return crossing(async () => {
       const shape = shapeOf(table)
       const range = rangeOf(table, query)
-      const { at, from, to } = range
+      const { at } = range
       const now = this.#clock.now()
-      if (from >= to) return { items: [] }
-      const filter = { [at]: { $gte: from, $lt: to }, ...(shape.expires === undefined ? {} : { e: { $gt: now } }) }
-      const found = await persist(() =>
-        this.#commits
-          .rows(shape.collection)
-          .find(filter)
-          .sort({ [at]: query.order === 'desc' ? -1 : 1 })
-          .limit(query.limit + 1)
-          .toArray(),
-      )
-      const page = found.slice(0, query.limit)
       const items: R[] = []
-      for (const one of page) {
-        const doc = one.l === undefined ? one : await this.#commits.read(shape.collection, one)
-        const json = liveJson(doc, now)
-        const text = doc?.[at]
-        if (json !== undefined && text !== undefined && text >= from && text < to) items.push(JSON.parse(json) as R)
+      // Rows that have expired lie in the index until they are swept: what they take from a page is read behind it.
+      for (let [from, to] = [range.from, range.to]; from < to;) {
+        const wanted = query.limit - items.length
+        const docs = await persist(() =>
+          this.#commits
+            .rows(shape.collection)
+            .find({ [at]: { $gte: from, $lt: to } })
+            .sort({ [at]: query.order === 'desc' ? -1 : 1 })
+            .limit(wanted + 1)
+            .toArray(),
+        )
+        const page = docs.slice(0, wanted)
+        for (const one of page) {
+          const doc = one.l === undefined ? one : await this.#commits.read(shape.collection, one)
+          const json = liveJson(doc, now)
+          const text = doc?.[at]
+          if (json !== undefined && text !== undefined && text >= range.from && text < range.to) items.push(JSON.parse(json) as R)
+        }
+        if (docs.length <= wanted) break
+        const last = (page.at(-1) as RowDoc)[at] as string
+        if (items.length === query.limit) return { items, next: encodeCursor(last, range) }
+        if (query.order === 'desc') to = last
+        else from = last + separator
       }
-      return found.length > query.limit ? { items, next: encodeCursor((page.at(-1) as RowDoc)[at] as string, range) } : { items }
+      return { items }
     })
   }
 
@@ -142,10 +146,7 @@ export class MongoRows extends Rows {
       if ('failed' in outcome) return { applied: false, because: 'condition', failed: outcome.failed }
       const writes = overlay.writes()
       try {
-        if (
-          writes.length === 0 ||
-          (await (writes.length === 1 ? this.#write(writes[0] as Entry, durability, now) : this.#commits.commit(writes, durability, now)))
-        )
+        if (writes.length === 0 || (await (writes.length === 1 ? this.#write(writes[0] as Entry, durability, now) : this.#commits.commit(writes, durability))))
           return { applied: true, counts: outcome.counts }
       } catch (error) {
         if (!isTransient(error) || performance.now() > givingUp) throw error
@@ -154,23 +155,21 @@ export class MongoRows extends Rows {
     }
   }
 
-  /** A change that needs no look before: one write, judged by the unique key. False: it takes the long way. */
+  /** A row that is new needs no look before: one insert, judged by the unique key. False: it takes the long way. */
   async #alone(change: Planned, durability: Durability): Promise<boolean> {
     if (change.op !== 'put' && change.op !== 'insert') return false
     const rows = this.#commits.rows(change.shape.collection)
     const _id = idOf(change.key)
     const v = nonce()
-    const image = imageOf(change.shape, change.key, JSON.parse(change.row) as JsonRow, change.row)
-    const options = { writeConcern: durability === 'full' ? durable : acknowledged }
+    const doc = { _id, ...imageOf(change.shape, change.key, JSON.parse(change.row) as JsonRow, change.row), v }
     return persist(async (attempt) => {
       try {
-        if (change.op === 'insert') await rows.insertOne({ _id, ...image, v }, options)
-        else await rows.updateOne({ _id, l: { $exists: false } }, { $set: { ...image, v }, $unset: cleared(image) }, { ...options, upsert: true })
+        await rows.insertOne(doc, { writeConcern: durability === 'full' ? durable : acknowledged })
         return true
       } catch (error) {
         if (!isDuplicate(error)) throw error
-        if (attempt === 0 || change.op === 'put') return false
-        return isMine(await rows.findOne({ _id }), v)
+        // An earlier attempt may have got through although its answer did not.
+        return attempt > 0 && isMine(await rows.findOne({ _id }), v)
       }
     })
   }
@@ -198,12 +197,7 @@ export class MongoRows extends Rows {
           return isMine(await rows.findOne({ _id }), v)
         }
       }
-      const change = image
-        ? changeTo(doc, image, v)
-        : {
-            $set: { d: true as const, e: now + markMs, v, w: writersOf(doc) },
-            $unset: { r: '', ...Object.fromEntries(indexFields(entry.shape).map((at) => [at, ''])) },
-          }
+      const change = image ? changeTo(doc, image, v) : markOf(doc, v, now)
       const { matchedCount } = await rows.updateOne({ _id, v: doc.v, l: { $exists: false } }, change as never, options)
       return matchedCount === 1 || isMine(await rows.findOne({ _id }), v)
     })
@@ -278,7 +272,7 @@ export class MongoRows extends Rows {
         if (doc.r === undefined) continue
         const row = JSON.parse(doc.r) as JsonRow
         const image = imageOf(shape, doc._id, row, doc.r)
-        await persist(() => rows.updateOne({ _id: doc._id, v: doc.v, l: { $exists: false } }, { $set: { ...image }, $unset: cleared(image) }))
+        await persist(() => rows.updateOne({ _id: doc._id, v: doc.v, l: { $exists: false } }, changeTo(doc, image, nonce()) as never))
       }
     }
     await persist(() => meta.updateOne({ _id }, { $set: { shape: text } }, { upsert: true }))
@@ -301,8 +295,6 @@ export class MongoRows extends Rows {
 }
 
 const isMine = (doc: RowDoc | null, v: string): boolean => doc !== null && (doc.v === v || doc.w?.includes(v) === true)
-
-const indexFields = (shape: RowShape): string[] => [...shape.indexes.values()].map(({ at }) => at)
 
 const checkpointKey = ({ consumer, context, p }: Pick<Checkpoint, 'consumer' | 'context' | 'p'>, durability: Durability): string =>
   JSON.stringify([consumer, context, p, durability])

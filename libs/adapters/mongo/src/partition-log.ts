@@ -34,7 +34,7 @@ export interface PartitionLogOptions {
   readonly p: number
   readonly log: Collection<LogDoc>
   readonly commits: Collection<CommitDoc>
-  /** Called with what this copy has numbered, or found to be numbered. */
+  /** Called with what this copy has numbered. What others have numbered, they say. */
   readonly onNumbered: (commits: readonly { readonly _id: string; readonly q: number }[]) => void
   /** Called when the log has grown; `own` says that this copy wrote it. */
   readonly onGrown: (head: number, own: boolean) => void
@@ -156,7 +156,9 @@ export class PartitionLog {
       return false
     }
     this.#head = last
-    this.#settle(lastsOf(doc))
+    const numbered = lastsOf(doc)
+    this.#settle(numbered)
+    this.#options.onNumbered(numbered)
     onGrown(last, true)
     return true
   }
@@ -253,7 +255,6 @@ export class PartitionLog {
       if (this.#numbered.size <= memory) break
       this.#numbered.delete(id)
     }
-    if (found.length > 0) this.#options.onNumbered(found)
   }
 
   #exclusive<T>(work: () => Promise<T>): Promise<T> {

@@ -27,12 +27,14 @@ export const isTransient = (error: unknown): boolean => {
   if (!(error instanceof MongoError)) return false
   if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError || error instanceof MongoWriteConcernError) return true
   if (lostConnection.has(error.name)) return true
-  if (error instanceof MongoBulkWriteError) return bulkErrors(error).some(({ code }) => transientCodes.has(code))
+  if (error instanceof MongoBulkWriteError && bulkErrors(error).length > 0) return bulkErrors(error).some(({ code }) => transientCodes.has(code))
+  // The driver makes any error of a bulk a bulk error; one that comes from no server comes from the connection.
+  if (error instanceof MongoBulkWriteError && error.code === undefined) return true
   return transientCodes.has(Number(error.code)) || /deadlock detected/.test(error.message)
 }
 
 /** The errors of an unordered bulk: counts are not reliable on every server, the index is. */
-export const bulkErrors = (error: InstanceType<typeof MongoBulkWriteError>): { index: number; code: number }[] =>
+const bulkErrors = (error: InstanceType<typeof MongoBulkWriteError>): { index: number; code: number }[] =>
   [error.writeErrors].flat().map(({ index, code }) => ({ index, code: Number(code) }))
 
 /** Places of the documents that an unordered insert refused because their key exists; any other error is thrown. */
@@ -45,15 +47,23 @@ export const duplicatesOf = (error: unknown): ReadonlySet<number> => {
 
 export const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
+/** Waits for work that nobody needs, but not for long: a database that is away must not hold up the end. */
+export const atMost = async (millis: number, work: Promise<unknown> | undefined): Promise<void> => {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<void>((resolve) => (timer = setTimeout(resolve, millis)))
+  await Promise.race([Promise.resolve(work).catch(() => undefined), timeout])
+  clearTimeout(timer)
+}
+
 /** Full jitter, so that those who collided do not meet again. */
 export const jitter = (attempt: number): Promise<void> => pause(Math.random() * Math.min(500, 5 * 2 ** Math.min(attempt, 10)))
 
-/** How long a call goes on trying while the database is away. */
-const patienceMs = 8_000
+/** How long a call goes on trying while the database is away, in milliseconds. Proofs shorten it. */
+export const patience = { ms: 8_000 }
 
 /** Sends a command that is harmless when repeated, until it is answered. The caller judges by what is stored, never by the answer of a repeated one. */
 export const persist = async <T>(command: (attempt: number) => Promise<T>): Promise<T> => {
-  const end = performance.now() + patienceMs
+  const end = performance.now() + patience.ms
   for (let attempt = 0; ; attempt++) {
     try {
       return await command(attempt)

@@ -10,8 +10,8 @@
  * So a reader sees the row before or after the decision, whoever dies where.
  */
 import { acknowledged, durable, nonce, prepare, type Collection, type Db } from './database.js'
-import { duplicatesOf, isDuplicate, pause, persist } from './retry.js'
-import { changeTo, type Durability, type Image, type RowDoc } from './row-shape.js'
+import { atMost, duplicatesOf, isDuplicate, pause, persist } from './retry.js'
+import { changeTo, removal, type Durability, type Image, type RowDoc } from './row-shape.js'
 import { entryImage, type Entry } from './row-plan.js'
 import mongoose from 'mongoose'
 
@@ -39,6 +39,7 @@ const lockPatienceMs = 2_000
 /** How long decisions are kept for writers that do not know them yet. */
 const keepMs = 3_600_000
 const atOnce = 1_000
+const side = 250
 /** So many documents of a table are locked one by one, side by side; more of them together. */
 const few = 16
 const mostCharacters = 2_000_000
@@ -57,6 +58,7 @@ export class RowCommits {
 
   constructor(
     db: Db,
+    private readonly now: () => number,
     private readonly patienceMs = lockPatienceMs,
   ) {
     this.#db = db
@@ -74,7 +76,7 @@ export class RowCommits {
   }
 
   /** Writes all entries or none; false when one of them is not as it was read. */
-  async commit(entries: readonly Entry[], durability: Durability, now: number): Promise<boolean> {
+  async commit(entries: readonly Entry[], durability: Durability): Promise<boolean> {
     const id = nonce()
     const tables = byCollection(entries)
     try {
@@ -87,7 +89,7 @@ export class RowCommits {
       await this.#undo(id, [...tables.keys()]).catch(() => undefined)
       throw error
     }
-    if (!(await this.#decide({ _id: id, s: 1, c: [...tables.keys()], at: now }, durability))) {
+    if (!(await this.#decide({ _id: id, s: 1, c: [...tables.keys()], at: this.now() }, durability))) {
       await this.#undo(id, [...tables.keys()])
       return false
     }
@@ -157,7 +159,7 @@ export class RowCommits {
     const versions = new Map(locked.map(({ _id, v }) => [_id, v]))
     if (!entries.every((entry) => versions.get(entry.id) === (entry.doc as RowDoc).v)) return false
     const next = kept.map((entry) => ({ c: collection, i: entry.id, n: entryImage(entry) as Image }))
-    await Promise.all(inParts(next).map((part) => this.#parts.insertOne({ _id: nonce(), of: id, next: part, at: Date.now() }, concern(durability))))
+    await Promise.all(inParts(next).map((part) => this.#parts.insertOne({ _id: nonce(), of: id, next: part, at: this.now() }, concern(durability))))
     return true
   }
 
@@ -183,11 +185,14 @@ export class RowCommits {
         const next = entries
           ? entries.flatMap(({ doc, ...entry }) => (doc && entry.json !== undefined ? [{ ...doc, n: entryImage({ ...entry, doc }) as Image }] : []))
           : await this.#unfinished(id, collection)
-        for (const some of chunks(next)) {
+        const update = (some: readonly RowDoc[]) => {
           const updates = some.map((doc) => ({ updateOne: { filter: { _id: doc._id, l: id }, update: changeTo(doc, doc.n as Image, id) as never } }))
-          await persist(() => rows.bulkWrite(updates, { ordered: false, ...concern(durability) }))
+          return persist(() => rows.bulkWrite(updates, { ordered: false, ...concern(durability) }))
         }
-        if (!entries || entries.some(({ json }) => json === undefined)) await persist(() => rows.deleteMany({ l: id, g: true }, concern(durability)))
+        // A server does one command on one core: some commands side by side are done sooner.
+        for (const some of chunks(next)) await Promise.all(chunks(some, side).map(update))
+        if (!entries || entries.some(({ json }) => json === undefined))
+          await persist(() => rows.updateMany({ l: id, g: true }, removal(id, this.now()) as never, concern(durability)))
         if (!entries || entries.some(({ doc }) => !doc))
           await persist(() => rows.updateMany({ l: id, b: true }, { $unset: { l: '', b: '' } }, concern(durability)))
       }),
@@ -241,7 +246,7 @@ export class RowCommits {
       const decision: Decision | null = await persist(() => this.#decisions.findOne({ _id: id }))
       if (decision) await this.#settle(decision, collection)
       else if (performance.now() - (since.get(id) ?? since.set(id, performance.now()).get(id)!) > this.patienceMs)
-        await this.#decide({ _id: id, s: 0, at: Date.now() }, 'full')
+        await this.#decide({ _id: id, s: 0, at: this.now() }, 'full')
       else await pause(Math.random() * Math.min(50, 2 * attempt))
       current = await persist(() => this.rows(collection).findOne({ _id: doc._id }))
     }
@@ -254,7 +259,7 @@ export class RowCommits {
   }
 
   /** Finishes what a writer that is gone has committed, and clears old decisions away. Called from time to time; at the start with all that is there. */
-  async recover(all: boolean, now: number): Promise<void> {
+  async recover(all: boolean): Promise<void> {
     const committed = await this.#decisions.find({ s: 1 }).toArray()
     for (const decision of committed) {
       if (!all && !this.#seen.has(decision._id)) continue
@@ -262,8 +267,8 @@ export class RowCommits {
       await this.#decisions.updateOne({ _id: decision._id, s: 1 }, { $set: { s: 2 } })
     }
     this.#seen = new Set(committed.map(({ _id }) => _id))
-    await this.#decisions.deleteMany({ s: { $in: [0, 2] }, at: { $lt: now - keepMs } })
-    await this.#parts.deleteMany({ at: { $lt: now - keepMs } })
+    await this.#decisions.deleteMany({ s: { $in: [0, 2] }, at: { $lt: this.now() - keepMs } })
+    await this.#parts.deleteMany({ at: { $lt: this.now() - keepMs } })
   }
 
   #later(work: Promise<unknown>): void {
@@ -272,7 +277,7 @@ export class RowCommits {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#loose)
+    await atMost(1_000, Promise.all(this.#loose))
   }
 }
 
@@ -299,8 +304,8 @@ const inParts = (next: Part['next']): Part['next'][] => {
   return parts
 }
 
-export const chunks = <T>(items: readonly T[]): T[][] => {
+export const chunks = <T>(items: readonly T[], size = atOnce): T[][] => {
   const made: T[][] = []
-  for (let i = 0; i < items.length; i += atOnce) made.push(items.slice(i, i + atOnce))
+  for (let i = 0; i < items.length; i += size) made.push(items.slice(i, i + size))
   return made
 }

@@ -19,7 +19,7 @@ export interface RowShape {
 export interface Image {
   /** The row as JSON: names and values of rows are data, whatever characters they have. */
   readonly r: string
-  /** Milliseconds since 1970 after which the row, or the mark of a removed one, does not count. Only in tables whose rows expire, and in marks. */
+  /** Milliseconds since 1970 after which the row, or the mark of a removed one, does not count; absent where nothing expires. */
   readonly e?: number
   readonly [index: `x${number}`]: string
 }
@@ -43,15 +43,13 @@ export interface RowDoc extends Partial<Image> {
   readonly d?: true
 }
 
-/** Stands for "does not expire". */
-export const never = Number.MAX_SAFE_INTEGER
-
 const shapes = new WeakMap<object, RowShape>()
 
 export const shapeOf = (table: TableDefinition<any>): RowShape => {
   let shape = shapes.get(table)
   if (shape) return shape
   const names = Object.keys(table.indexes).toSorted()
+  if (names.length > mostIndexes) throw new TypeError(`table ${table.name} declares more than ${mostIndexes} indexes`)
   shape = {
     collection: `t_${table.name}_v${table.version}`,
     durability: table.durability,
@@ -81,10 +79,8 @@ export const setOwn = (row: JsonRow, field: string, value: unknown): void => {
 
 export const imageOf = (shape: RowShape, key: string, row: JsonRow, json = JSON.stringify(row)): Image => {
   const image: { r: string; e?: number; [index: `x${number}`]: string } = { r: json }
-  if (shape.expires !== undefined) {
-    const at = ownOf(row, shape.expires)
-    image.e = typeof at === 'number' ? Math.min(Math.floor(at), never) : never
-  }
+  const at = shape.expires === undefined ? undefined : ownOf(row, shape.expires)
+  if (typeof at === 'number') image.e = Math.floor(at)
   for (const { at, fields } of shape.indexes.values()) image[at] = indexText(fields.map((field) => ownOf(row, field))) + orderedText(key)
   return image
 }
@@ -95,9 +91,6 @@ export const indexText = (values: readonly unknown[]): string => values.map((val
 /** The row of a document at a time, as JSON; nothing when it does not exist then. */
 export const liveJson = (doc: RowDoc | undefined | null, now: number): string | undefined =>
   doc && !doc.d && !doc.b && doc.r !== undefined && (doc.e === undefined || doc.e > now) ? doc.r : undefined
-
-/** Fields that a write of an image takes away from a document that was not read; the end of a mark, too, where rows of the table have none. */
-export const cleared = (image: Image): Record<string, ''> => ({ d: '', l: '', n: '', b: '', g: '', w: '', ...(image.e === undefined ? { e: '' } : {}) })
 
 /** The smallest change that makes a document that was read into an image: what stays as it is costs nothing. Its lock goes. */
 export const changeTo = (doc: RowDoc, image: Image, v: string) => {
@@ -111,4 +104,19 @@ export const changeTo = (doc: RowDoc, image: Image, v: string) => {
 }
 
 /** Who wrote a document before its next write. A writer whose answer was lost looks within moments: few are enough. */
-export const writersOf = ({ v, w = [] }: RowDoc): string[] => [v, ...w].slice(0, 7)
+const writersOf = ({ v, w = [] }: RowDoc): string[] => [v, ...w].slice(0, 7)
+
+/** How long the mark of a removed row stays, in milliseconds: longer than a command can be on its way. */
+const markMs = 600_000
+const mostIndexes = 16
+
+/** What the removal of rows leaves: a mark without content, so that a late repetition of an earlier write does not bring a row back. */
+export const removal = (v: string, now: number) => ({
+  $set: { d: true as const, e: now + markMs, v },
+  $unset: Object.fromEntries(['r', 'l', 'n', 'g', ...Array.from({ length: mostIndexes }, (_, i) => `x${i}`)].map((field) => [field, '' as const])),
+})
+
+export const markOf = (doc: RowDoc, v: string, now: number) => {
+  const { $set, $unset } = removal(v, now)
+  return { $set: { ...$set, w: writersOf(doc) }, $unset }
+}

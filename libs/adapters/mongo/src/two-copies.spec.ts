@@ -96,13 +96,13 @@ whereMongo('several copies on one database', (url) => {
 
   test('who publishes a partition is woken by what another copy has written there', async () => {
     const db = await bench.db()
-    const [a, b] = [await bench.open(db), await bench.open(db)]
-    await until(() => held(a).length === 2 && held(b).length === 2)
+    const [a, b] = await Promise.all([bench.open(db, { partitions: 16 }), bench.open(db, { partitions: 16 })])
+    await until(() => held(a).length === 8 && held(b).length === 8)
     let woken = 0
     a.onAppend(() => woken++)
     const before = woken
     let appended = 0
-    for (let i = 0; i < 12; i++) await b.append(stream(`w${i}`), [event()], { expected: 0 }).then(() => appended++)
+    for (let i = 0; i < 40; i++) await b.append(stream(`w${i}`), [event()], { expected: 0 }).then(() => appended++)
     await until(() => sum([...a.owned(), ...b.owned()]) === appended)
     expect(sum(a.owned())).toBeGreaterThan(0)
     expect(woken).toBeGreaterThan(before)

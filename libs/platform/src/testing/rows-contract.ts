@@ -353,6 +353,16 @@ export const rowsContract = (create: (clock: ManualClock) => Promise<RowsUnderTe
         expect(await apply({ op: 'once', table: items, key: 'c', row: { tenant: 't', id: 'c' }, then: [] })).toEqual(applied(1))
       })
 
+      test('a page is full although rows that have expired lie between', async () => {
+        await rows.apply(Array.from({ length: 60 }, (_, i) => put(`k${i}`, { rank: i, expiresAt: i % 20 === 19 ? undefined : soon() })))
+        clock.advance(1_000)
+        const page = (cursor?: string) => rows.find(items, { index: 'byTenant', where: { tenant: 't' }, limit: 2, cursor })
+        const first = await page()
+        expect(first.items.map(({ id }) => id)).toEqual(['k19', 'k39'])
+        expect((await page(first.next)).items.map(({ id }) => id)).toEqual(['k59'])
+        expect(await ids({ index: 'byTenant', where: { tenant: 't' }, order: 'desc', limit: 1 })).toEqual(['k59'])
+      })
+
       test('a patch may lengthen and shorten a life', async () => {
         await apply(put('a', { expiresAt: soon() }), put('b', { expiresAt: soon() }), put('c'))
         await apply(
