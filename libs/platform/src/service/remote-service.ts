@@ -140,7 +140,9 @@ export class RemoteService implements KnownService {
   async status(): Promise<ServiceStatus> {
     const gone: ServiceStatus = { service: this.name, ready: false, version: '', relay: { events: 0, seconds: 0 }, consumers: [], lastError: 'no copy answers' }
     const { services } = await this.#json<{ services?: readonly ServiceStatus[] }>('/readyz', [200, 503]).catch(() => ({ services: undefined }))
-    return services?.[0] ?? gone
+    const status = services?.[0] ?? gone
+    // A service whose routes are not known yet cannot be reached, however well it is.
+    return { ...status, ready: status.ready && this.known }
   }
 
   document(): Promise<ApiDocument> {
