@@ -73,7 +73,7 @@ test('no byte of an erased person is left, also after every view was rebuilt and
   const erasure = await eventually(async () => {
     const { json } = await api('GET', `/api/v1/profiles/erasures/${id}`)
     return json.receipt ? json : undefined
-  }, 20_000)
+  }, 60_000)
 
   // The receipt is checked by its keys alone, and names every service that keeps events.
   const receipt = await verifyReceipt(erasure.receipt, (await call(`${system.base}/api/v1/profiles/erasures/keys`)).json)

@@ -2,6 +2,7 @@
 import * as oidc from 'openid-client'
 import { Browser, call } from './support/http.js'
 import { operationsOf, type Operation } from './support/openapi.js'
+import { eventually } from './support/parallel.js'
 import { System } from './support/system.js'
 import { authorizationUrl, callback, exchange, makeTenant, signIn, signUp, type Tenant } from './support/tenant.js'
 
@@ -41,6 +42,12 @@ beforeAll(async () => {
   await first.api('POST', '/api/v1/authorization/assignments', { subject: user, role: 'viewer' })
   // Names that mean something in every tenant: an assignment, a record and a version, a metric.
   ids = [...ids, `${user}~viewer`, '1', 'sign-ups']
+  // What was written is seen by events: the sweep begins when all of it is.
+  const written = ['hidden-role', `${user}~viewer`, 'hidden-organization', 'Hidden application']
+  await eventually(async () => {
+    const seen = await holdings()
+    return written.every((one) => seen.includes(one)) && seen.split('hidden@example.org').length === 3
+  }, 30_000)
 }, 60_000)
 afterAll(() => system?.[Symbol.asyncDispose]())
 

@@ -79,7 +79,7 @@ test('from sign-up to erasure', async () => {
   )
   await first.browser.submit({ logout: 'yes' }, { having: 'xsrf' })
   expect(first.browser.url).toBe(`${callback}/bye?state=bye`)
-  await eventually(async () => (await call(`${system.base}/api/v1/identity/me`, { token })).status === 401, 1_000)
+  await eventually(async () => (await call(`${system.base}/api/v1/identity/me`, { token })).status === 401, 5_000)
   await expect(oidc.refreshTokenGrant(tenant.config, refreshed.refresh_token as string)).rejects.toMatchObject({ error: 'invalid_grant' })
 
   await expectEachStepOnce(tenant, user)
@@ -88,7 +88,7 @@ test('from sign-up to erasure', async () => {
   const done = await eventually(async () => {
     const answer = (await api('GET', `/api/v1/profiles/erasures/${erasure.id}`)).json
     return answer.receipt ? answer : undefined
-  }, 20_000)
+  }, 60_000)
   expect(done.receipt).toBeTruthy()
   await expectEachStepOnce(tenant, user)
 
