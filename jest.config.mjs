@@ -40,5 +40,6 @@ export default {
   transformIgnorePatterns: ['/node_modules/', '\\.mjs$'],
   modulePathIgnorePatterns: ['/dist/'],
   coverageProvider: 'v8',
-  testTimeout: 20_000,
+  // How long a test may hang before it counts as failed; how long things take is for the benchmarks.
+  testTimeout: 60_000,
 }

@@ -2,6 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { eventually } from './support/parallel.js'
 import { freePort, startDemo, type Demo } from './support/demo.js'
 import { Browser, call, expectStatus } from './support/http.js'
 import { System } from './support/system.js'

@@ -3,7 +3,7 @@ export const parallel = <T>(times: number, run: (index: number) => Promise<T>): 
   Promise.all(Array.from({ length: times }, (_, index) => run(index)))
 
 /** Polls until the answer is truthy; fails with the last answer after a time in milliseconds. */
-export const eventually = async <T>(ask: () => Promise<T | undefined | false>, within = 10_000): Promise<T> => {
+export const eventually = async <T>(ask: () => Promise<T | undefined | false>, within = 30_000): Promise<T> => {
   const until = Date.now() + within
   for (;;) {
     const answer = await ask()

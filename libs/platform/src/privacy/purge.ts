@@ -11,12 +11,12 @@ import { KeyRing } from './key-ring.js'
 
 type Purged = EventOf<typeof storePurged>
 
-/** One stream for each store and erasure: it reports once. */
-const purgeReport: Decider<Purged['data'], Purged, { reported: boolean }> = {
+/** One stream for each service and erasure, so that its reports keep their order: each store reports once, the events last. */
+const purgeReport: Decider<Purged['data'], Purged, { readonly reported: readonly string[] }> = {
   category: 'purge',
-  initial: { reported: false },
-  decide: (command, state) => (state.reported ? [] : [storePurged.of({ data: command })]),
-  evolve: () => ({ reported: true }),
+  initial: { reported: [] },
+  decide: (command, state) => (state.reported.includes(command.store) ? [] : [storePurged.of({ data: command })]),
+  evolve: (state, event) => ({ reported: [...state.reported, event.data.store] }),
 }
 
 /** Tables by name, with the rules that find a person's rows. */
@@ -47,13 +47,10 @@ export const purgeReaction = (service: string, rules: readonly PurgeRule[]): Rea
             const counts = await purgeTable(tenant, user, tableRules)
             if (counts.residue > 0) throw new Error(`${service}/${table.name}: rows of an erased person are left`)
             const report = { user, erasure, store: `${service}/${table.name}`, ...counts }
-            await reports.handle(
-              { tenant, id: `${erasure}/${service}/${table.name}`, meta: { ...command.meta, commandId: `${command.commandId}:${table.name}` } },
-              report,
-            )
+            await reports.handle({ tenant, id: `${erasure}/${service}`, meta: { ...command.meta, commandId: `${command.commandId}:${table.name}` } }, report)
           }
           const events = { user, erasure, store: `${service}/events`, removed: 0, residue: 0 }
-          await reports.handle({ tenant, id: `${erasure}/${service}/events`, meta: { ...command.meta, commandId: `${command.commandId}:events` } }, events)
+          await reports.handle({ tenant, id: `${erasure}/${service}`, meta: { ...command.meta, commandId: `${command.commandId}:events` } }, events)
         }),
       ]
     },
