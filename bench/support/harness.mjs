@@ -15,8 +15,9 @@ export const quick = process.argv.includes('--quick')
 const serverCore = '0'
 const ticksPerSecond = 100 // USER_HZ on Linux
 
-/** User plus system seconds of a process and its threads so far. */
+/** User plus system seconds of a process and its threads so far; of several, their sum. */
 export const cpuSeconds = (pid) => {
+  if (Array.isArray(pid)) return pid.reduce((sum, one) => sum + cpuSeconds(one), 0)
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
@@ -192,7 +193,7 @@ export const round = (value, digits = 3) => (Number.isFinite(value) ? Number(val
 
 /**
  * Alternating rounds: ours, limit, ours, limit … Each side is `{pid?, run(milliseconds) → {done, perSecond}}`.
- * The figures are medians over the rounds; the ratio is the median of the ratios of neighbouring rounds.
+ * The figures are medians over the rounds; the ratio is the median of the ratios of neighbouring rounds. `pid` may be several processes.
  */
 export const compare = async ({ ours, limit, rounds = quick ? 3 : 5, milliseconds = quick ? 3000 : 8000, warmup = quick ? 1000 : 3000 }) => {
   await limit.run(warmup)
@@ -220,6 +221,8 @@ export const compare = async ({ ours, limit, rounds = quick ? 3 : 5, millisecond
     ratio: median(sides.ours.map((r, i) => r.perSecond / sides.limit[i].perSecond)),
     cpuSecondsPer1000: sides.ours[0].cpu === undefined ? null : median(sides.ours.map((r) => r.cpu)),
     limitCpuSecondsPer1000: sides.limit[0].cpu === undefined ? null : median(sides.limit.map((r) => r.cpu)),
+    /** Successes in a second of processor time, by the limit's. */
+    cpuRatio: sides.ours[0].cpu === undefined || sides.limit[0].cpu === undefined ? null : median(sides.ours.map((r, i) => sides.limit[i].cpu / r.cpu)),
   }
 }
 
@@ -239,7 +242,7 @@ export const report = (scenario, { ours, limit = null, ratio = null, must, aim, 
   say(`load average at the end: ${round(loadavg()[0], 1)}`)
   if (refused > 0) say(`refused for load and asked again: ${refused}`)
   for (const [name, value] of Object.entries(more))
-    say(`${name}: ${typeof value === 'number' ? round(value) : JSON.stringify(Array.isArray(value) ? short(value) : value)}`)
+    if (value !== null) say(`${name}: ${typeof value === 'number' ? round(value) : JSON.stringify(Array.isArray(value) ? short(value) : value)}`)
   say(resultLine({ scenario, ours, limit, ratio, must, aim, cpuSecondsPer1000 }))
   if (!quick && !process.argv.includes('--no-keep')) {
     const folder = join(root, 'bench/results')

@@ -57,9 +57,16 @@ export const openFolder = async (folder) => {
 export const password = 'correct horse battery staple'
 export const emailOf = (number) => `person-${number}@example.org`
 
-/** People with one password (Argon2id, 19 MiB, t = 2, p = 1). Answers their ids. */
-export const seedUsers = async (folder, { tenant, count, from = 0 }) => {
+/** People in a folder. Answers their ids. */
+export const seedUsers = async (folder, given) => {
   const opened = await openFolder(folder)
+  const made = await peopleFor(opened, given)
+  await opened.close()
+  return made
+}
+
+/** People with one password (Argon2id, 19 MiB, t = 2, p = 1), in whatever was opened. Answers their ids. */
+export const peopleFor = async (opened, { tenant, count, from = 0 }) => {
   const passwordHash = await hash(password, { memoryCost: 19_456, timeCost: 2, parallelism: 1 })
   const { aggregates } = await opened.service('identity')
   const users = aggregates.of(user, { events: [userRegistered] })
@@ -71,7 +78,6 @@ export const seedUsers = async (folder, { tenant, count, from = 0 }) => {
     done(await users.handle({ tenant, id, meta, subject: id }, command))
     made[index] = id
   })
-  await opened.close()
   return made
 }
 

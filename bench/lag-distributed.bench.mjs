@@ -1,0 +1,91 @@
+// From the acknowledgement of a command until the read API of the distributed system shows what it did, at 100 and at 1,000 commands a second (p99, ms).
+import { setTimeout as pause } from 'node:timers/promises'
+import { load, pace, percentile, quick, report, round, say } from './support/harness.mjs'
+import { operatorOf } from './support/shop.mjs'
+import { startDistributed, usedBetween } from './support/system.mjs'
+import { issue } from './support/tokens.mjs'
+
+const wanted = [100, 1_000]
+const probesPerSecond = 10
+/** Milliseconds between two questions of a probe: how exact a lag is known. */
+const askEvery = 2
+const rounds = quick ? 2 : 5
+const milliseconds = quick ? 4_000 : 15_000
+/** Share of the highest rate that leaves a queue short enough to speak of lag. */
+const bearable = 0.6
+
+const system = await startDistributed()
+try {
+  const { api } = await operatorOf(system)
+  await api('POST', '/api/v1/authorization/roles', { key: 'reader', name: 'Reader' })
+  const token = issue(system.operator)
+  const path = '/api/v1/authorization/assignments'
+
+  const probe = async (subject) => {
+    await api('POST', path, { subject, role: 'reader' })
+    const acknowledged = performance.now()
+    for (;;) {
+      const { items } = JSON.parse((await api('GET', `${path}?subject=${subject}`)).text)
+      if (items.length > 0) {
+        if (items[0].role !== 'reader') throw new Error(`another role was assigned: ${items[0].role}`)
+        return performance.now() - acknowledged
+      }
+      await pause(askEvery)
+    }
+  }
+  let number = 0
+  const measure = async (perSecond, time) => {
+    const lags = []
+    const before = system.cpu()
+    const [tokens, probes] = await Promise.all([
+      pace({ perSecond: perSecond - probesPerSecond, milliseconds: time, once: token }),
+      pace({ perSecond: probesPerSecond, milliseconds: time, once: async () => lags.push(await probe(`somebody-${number++}`)) }),
+    ])
+    const done = tokens.done + probes.done
+    return { lags, perSecond: tokens.perSecond + probes.perSecond, cpu: usedBetween(before, system.cpu(), done) }
+  }
+
+  const highest = await load({ concurrency: 16, milliseconds: quick ? 3_000 : 8_000, once: token })
+  say(`  tokens as fast as they go: ${round(highest.perSecond, 0)}/s`)
+  const rates = wanted.map((rate) => Math.min(rate, Math.max(20, Math.floor(highest.perSecond * bearable))))
+  wanted.forEach((rate, i) => {
+    if (rates[i] < rate) say(`  ${rate}/s cannot be reached on this machine: measured at ${rates[i]}/s`)
+  })
+  const result = []
+  for (const rate of rates) {
+    await measure(rate, quick ? 1_000 : 4_000)
+    const seen = []
+    for (let index = 0; index < rounds; index++) {
+      const one = await measure(rate, milliseconds)
+      seen.push(one)
+      say(
+        `  round ${index + 1} at ${rate}/s: ${round(one.perSecond, 0)}/s  lag p50 ${round(percentile(one.lags, 0.5), 1)} ms  p99 ${round(percentile(one.lags, 0.99), 1)} ms`,
+      )
+    }
+    const sum = ({ cpu }) => Object.values(cpu).reduce((a, b) => a + b, 0)
+    result.push({
+      p99: percentile(seen.map(({ lags }) => percentile(lags, 0.99)), 0.5),
+      p50: percentile(seen.flatMap(({ lags }) => lags), 0.5),
+      perSecond: percentile(seen.map((one) => one.perSecond), 0.5),
+      cpu: percentile(seen.map(sum), 0.5),
+      byProcess: seen.at(-1).cpu,
+      probes: seen.reduce((count, { lags }) => count + lags.length, 0),
+    })
+  }
+  const each = (name) => result.map((one) => one[name])
+  report('lag-distributed', {
+    ours: each('p99'),
+    must: 150,
+    aim: 50,
+    cpuSecondsPer1000: each('cpu'),
+    unit: 'ms, p99; median of the rounds',
+    wantedPerSecond: wanted,
+    commandsPerSecond: each('perSecond'),
+    p50: each('p50'),
+    probes: each('probes'),
+    cpuSecondsPer1000ByProcess: result.map(({ byProcess }) => byProcess),
+  })
+} finally {
+  await system.stop()
+}
+process.exit(0)
