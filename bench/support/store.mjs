@@ -6,7 +6,7 @@ export const openStore = async (folder) => {
   const adapters = sqliteAdapters({ folder, clock: new SystemClock(), claimKey: new Uint8Array(32).fill(7) })
   const { store } = await adapters.portsFor('bench')
   const append = (id, event) => store.append({ tenant: 'ten_bench', category: 'bench', id }, [event], { expected: 0 })
-  return { append, close: () => adapters.close() }
+  return { store, append, close: () => adapters.close() }
 }
 
 /** One event as a token makes it. */
