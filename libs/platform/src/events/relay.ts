@@ -6,6 +6,8 @@ import { tracing } from '../telemetry/tracing.js'
 import type { EventStore, StoredEvent } from './event-store.js'
 
 const batch = 500
+/** Partitions that are read and published side by side: order holds within a partition only, and each waits most of its time. */
+export const publishAtOnce = 4
 const firstWait = 50
 const lastWait = 5000
 
@@ -60,7 +62,7 @@ export class Relay {
       try {
         const owned = this.store.owned()
         await this.#take(owned)
-        for (const { p, seq } of owned) if (seq > (this.#published.get(p) as number)) await this.#publish(p)
+        await this.#publishAll(owned.filter(({ p, seq }) => seq > (this.#published.get(p) as number)).map(({ p }) => p))
         this.#lastError = undefined
         wait = firstWait
       } catch (error) {
@@ -84,13 +86,28 @@ export class Relay {
     for (const { p } of owned) if (!this.#published.has(p)) this.#published.set(p, heads.get(p) ?? 0)
   }
 
+  /** All of them are tried; the first failure is thrown when none is under way any more. */
+  async #publishAll(partitions: readonly number[]): Promise<void> {
+    const next = partitions.values()
+    const lane = async (): Promise<void> => {
+      for (const p of next) await this.#publish(p)
+    }
+    const lanes = await Promise.allSettled(Array.from({ length: Math.min(publishAtOnce, partitions.length) }, lane))
+    for (const one of lanes) if (one.status === 'rejected') throw one.reason
+  }
+
+  /** One batch after the other. The next one is read while one is on its way. */
   async #publish(p: number): Promise<void> {
-    for (;;) {
-      const events = await this.store.readAll({ p, seq: this.#published.get(p) as number }, batch)
-      if (events.length === 0) return
-      await this.bus.publish(events.map(withoutSecret))
-      this.#published.set(p, (events.at(-1) as StoredEvent).position.seq)
-      if (events.length < batch) return
+    const after = (seq: number): Promise<readonly StoredEvent[]> => this.store.readAll({ p, seq }, batch)
+    let events = await after(this.#published.get(p) as number)
+    while (events.length > 0) {
+      const last = (events.at(-1) as StoredEvent).position.seq
+      const publishing = this.bus.publish(events.map(withoutSecret))
+      const [published, next] = await Promise.allSettled([publishing, events.length < batch ? [] : after(last)])
+      if (published.status === 'rejected') throw published.reason
+      this.#published.set(p, last)
+      if (next.status === 'rejected') throw next.reason
+      events = next.value
     }
   }
 

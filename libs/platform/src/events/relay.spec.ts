@@ -1,0 +1,109 @@
+import type { Position } from '@pavan/kernel'
+import { sqliteAdapters } from '@pavan/sqlite'
+import { SystemClock } from '@pavan/kernel'
+import { Bus } from '../bus/bus.js'
+import { makeLog } from '../telemetry/log.js'
+import type { EventStore, StoredEvent } from './event-store.js'
+import { publishAtOnce, Relay } from './relay.js'
+
+const log = makeLog({ level: 'silent' })
+const adapters: ReturnType<typeof sqliteAdapters>[] = []
+afterEach(() => Promise.all(adapters.splice(0).map((one) => one.close())))
+
+/** A store of several partitions: each is an embedded one, which has only one. */
+const partitioned = async (counts: readonly number[]): Promise<EventStore> => {
+  const stores = await Promise.all(
+    counts.map(async (count, p) => {
+      const opened = sqliteAdapters({ folder: ':memory:', clock: new SystemClock(), claimKey: new Uint8Array(32) })
+      adapters.push(opened)
+      const { store } = await opened.portsFor('notes')
+      for (let made = 0; made < count; made += 100) {
+        const events = Array.from({ length: Math.min(100, count - made) }, (_, i) => ({
+          id: `evt_${p}_${made + i}`,
+          type: 'note.written',
+          schema: 1,
+          at: 1,
+          data: {},
+          meta: { actor: { type: 'system' as const, id: 'spec' } },
+        }))
+        await store.append({ tenant: 'ten_a', category: 'note', id: `n${made}` }, events, { expected: 0 })
+      }
+      return store
+    }),
+  )
+  return {
+    owned: (): readonly Position[] => stores.map((store, p) => ({ p, seq: store.owned()[0]?.seq ?? 0 })),
+    onAppend: () => () => {},
+    readAll: async ({ p, seq }: Position, limit: number) => {
+      const events = await (stores[p] as EventStore).readAll({ p: 0, seq }, limit)
+      return events.map((event) => ({ ...event, position: { p, seq: event.position.seq } }))
+    },
+  } as unknown as EventStore
+}
+
+/** A bus that says what is under way, and waits where it is told to. */
+class WatchedBus extends Bus {
+  readonly published: StoredEvent[] = []
+  readonly underWay = new Set<number>()
+  most = 0
+  before: (p: number) => Promise<void> = async () => {}
+
+  override async publish(events: readonly StoredEvent[]): Promise<void> {
+    const { p } = (events[0] as StoredEvent).position
+    if (this.underWay.has(p)) throw new Error(`two batches of partition ${p} at once`)
+    this.underWay.add(p)
+    this.most = Math.max(this.most, this.underWay.size)
+    try {
+      await this.before(p)
+      this.published.push(...events)
+    } finally {
+      this.underWay.delete(p)
+    }
+  }
+  override subscribe(): never {
+    throw new Error('nobody listens')
+  }
+  override heads = async () => []
+  of(p: number): number[] {
+    return this.published.filter(({ position }) => position.p === p).map(({ position }) => position.seq)
+  }
+}
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1)
+
+describe('the relay', () => {
+  it('publishes several partitions side by side, and each in order', async () => {
+    const bus = new WatchedBus()
+    let release = (): void => {}
+    const together = new Promise<void>((resolve) => (release = resolve))
+    // Nobody gets through until as many are under way as may be: published one after the other, this would never end.
+    bus.before = async () => {
+      if (bus.underWay.size === publishAtOnce) release()
+      await together
+    }
+    const counts = [1200, 700, 3, 1, 501, 500]
+    const relay = new Relay('notes', await partitioned(counts), bus, log)
+    await relay.start()
+    await relay.close()
+    expect(bus.most).toBe(publishAtOnce)
+    expect(counts.map((_, p) => bus.of(p))).toEqual(counts.map(upTo))
+  })
+
+  it('lets no partition wait for one that cannot be published, and tries that one again', async () => {
+    const bus = new WatchedBus()
+    const counts = [2, 600, 2, 2, 2, 2, 2]
+    let failures = 0
+    bus.before = async (p) => {
+      if (p === 1 && failures < 2) {
+        failures++
+        throw new Error('the broker is away')
+      }
+    }
+    const relay = new Relay('notes', await partitioned(counts), bus, log)
+    await relay.start()
+    await relay.close()
+    expect(relay.lastError).toBeUndefined()
+    expect(failures).toBe(2)
+    expect(counts.map((_, p) => bus.of(p))).toEqual(counts.map(upTo))
+  })
+})
