@@ -35,8 +35,9 @@ const own = 2.5
 const forgotten = 60
 /** How long the end waits for the database, in milliseconds. */
 const patienceMs = 1_000
-const quickest = 20
-const slowest = 250
+/** Milliseconds between two looks for hints: the longer one is what the first event after a quiet time may wait for. */
+export const quickest = 20
+export const slowest = 100
 
 const leaseId = (p: number): string => `p:${String(p).padStart(5, '0')}`
 

@@ -109,8 +109,9 @@ export class PartitionLog {
     let failing: number | undefined
     for (let attempt = 1; this.#waiting.size > 0;) {
       try {
-        if (await this.#exclusive(() => this.#round())) attempt = 1
-        else await jitter(attempt++)
+        // Where another copy was faster the log has grown, so whoever lost is not held back for long: longer waits only make a longer queue.
+        if (!(await this.#exclusive(() => this.#round()))) await jitter(1)
+        attempt = 1
         failing = undefined
       } catch (error) {
         failing ??= performance.now()
