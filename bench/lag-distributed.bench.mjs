@@ -12,7 +12,7 @@ const askEvery = 2
 const rounds = quick ? 2 : 5
 const milliseconds = quick ? 4_000 : 15_000
 /** Share of the highest rate that leaves a queue short enough to speak of lag. */
-const bearable = 0.6
+const bearable = 0.5
 
 const system = await startDistributed()
 try {
@@ -52,7 +52,11 @@ try {
     if (rates[i] < rate) say(`  ${rate}/s cannot be reached on this machine: measured at ${rates[i]}/s`)
   })
   const result = []
-  for (const rate of rates) {
+  for (const [turn, rate] of rates.entries()) {
+    if (turn > 0 && rate === rates[turn - 1]) {
+      result.push(result[turn - 1])
+      continue
+    }
     await measure(rate, quick ? 1_000 : 4_000)
     const seen = []
     for (let index = 0; index < rounds; index++) {
@@ -62,6 +66,8 @@ try {
         `  round ${index + 1} at ${rate}/s: ${round(one.perSecond, 0)}/s  lag p50 ${round(percentile(one.lags, 0.5), 1)} ms  p99 ${round(percentile(one.lags, 0.99), 1)} ms`,
       )
     }
+    const slowest = Math.min(...seen.map((one) => one.perSecond))
+    if (slowest < rate * 0.9) say(`  Only ${round(slowest, 0)}/s were reached in a round: the lag is that of an overloaded machine.`)
     const sum = ({ cpu }) => Object.values(cpu).reduce((a, b) => a + b, 0)
     result.push({
       p99: percentile(seen.map(({ lags }) => percentile(lags, 0.99)), 0.5),

@@ -18,7 +18,10 @@ export interface KafkaOptions {
   readonly compression?: 'gzip' | 'none'
   /** Milliseconds after which `publish`, `heads` and an unanswered request give up. Default 10,000. */
   readonly timeout?: number
-  /** Milliseconds that a fetch without records may wait at the broker; a stop waits as long. Default 250. */
+  /**
+   * Milliseconds that a fetch without records may wait at the broker; a record that comes is answered at once. A stop, and a member's part in a
+   * rebalance, wait as long. Default 1,000: each group asks once a second while nothing happens.
+   */
   readonly maxWait?: number
   /** Milliseconds without a sign of life after which a member's partitions go to others; brokers ask for at least 6,000. Default 6,000. */
   readonly session?: number
@@ -26,7 +29,7 @@ export interface KafkaOptions {
   readonly metadataAge?: number
 }
 
-export const defaults = { timeout: 10_000, maxWait: 250, session: 6_000, metadataAge: 30_000 } as const
+export const defaults = { timeout: 10_000, maxWait: 1_000, session: 6_000, metadataAge: 30_000 } as const
 
 /** Tries again soon and for long: with the defaults of kafkajs a consumer comes back half a minute after the broker. */
 const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 10 }
