@@ -34,6 +34,11 @@ export interface ConsumerStatus {
 
 /** So many events without a change may be seen again after a restart. */
 const unstoredEvents = 1000
+/**
+ * Where other copies learn from the checkpoint how far this one is: milliseconds until it is stored although nothing was to be done. Most events are
+ * none of most consumers' business, and a write for each of them would be most of what the database has to do.
+ */
+const storeAfterMs = 200
 
 /** A failure that another try cannot mend: the code and the event do not fit. Anything else thrown by storage is tried again by the bus. */
 const isDeterministic = (error: unknown): boolean => error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError
@@ -45,6 +50,7 @@ export abstract class EventConsumer {
   #queue: Promise<unknown> = Promise.resolve()
   #pending = 0
   #lastError: string | undefined
+  #storing: NodeJS.Timeout | undefined
 
   protected constructor(
     /** Group on the bus and name of the checkpoint. */
@@ -171,8 +177,9 @@ export abstract class EventConsumer {
     return this.retry(stream)
   }
 
-  /** Waits for what is running. */
+  /** Waits for what is running, and stores what is done. */
   async idle(): Promise<void> {
+    if (this.#storing) await this.#storePositions()
     await this.#queue.catch(() => {})
   }
 
@@ -188,13 +195,17 @@ export abstract class EventConsumer {
     let pending: RowChange<any>[] = []
     /** Up to which event `pending` is complete. */
     let upTo = done
+    /** Whether an event up to there was this consumer's business. */
+    let concerned = false
     /** Streams with events that this batch parks. */
     const parkedNow = new Set<string>()
     const flush = async (): Promise<void> => {
       if (upTo === done) return
       const changes = pending
       pending = []
-      await this.#advance(changes, context, p, upTo)
+      const mine = concerned
+      concerned = false
+      await this.#advance(changes, { context, p, to: upTo, concerned: mine })
       done = upTo
     }
     for (const event of events) {
@@ -208,7 +219,10 @@ export abstract class EventConsumer {
         try {
           const changes = this.process(event, flush, pending)
           const made = changes instanceof Promise ? await changes : changes
-          if (made !== undefined) pending.push(...made)
+          if (made !== undefined) {
+            pending.push(...made)
+            concerned = true
+          }
         } catch (error) {
           parkedNow.add(nameOf(event))
           pending.push(this.#park(event, nameOf(event), error))
@@ -250,19 +264,37 @@ export abstract class EventConsumer {
       const { seq } = event.position
       try {
         const parked = this.#parked.has(stream) && (await this.#isParked(stream))
-        await this.#advance(parked ? [this.#park(event, stream)] : ((await this.process(event, async () => {}, [])) ?? []), context, p, seq)
+        const changes = parked ? [this.#park(event, stream)] : ((await this.process(event, async () => {}, [])) ?? [])
+        await this.#advance(changes, { context, p, to: seq, concerned: true })
       } catch (error) {
         if (!isDeterministic(error)) throw error
-        await this.#advance([this.#park(event, stream, error)], context, p, seq)
+        await this.#advance([this.#park(event, stream, error)], { context, p, to: seq, concerned: true })
       }
     }
   }
 
-  async #advance(changes: Changes, context: string, p: number, to: number): Promise<void> {
+  async #advance(changes: Changes, { context, p, to, concerned }: { context: string; p: number; to: number; concerned: boolean }): Promise<void> {
     const from = this.#positions.stored(context, p)
-    // Events that change nothing are not worth a write each, unless other copies learn from it how far this one is.
-    if (changes.length === 0 && !this.rows.shared && to - from < unstoredEvents) return this.#positions.moved(context, p, to, { stored: false })
+    if (changes.length === 0 && to - from < unstoredEvents) {
+      if (!this.rows.shared) return this.#positions.moved(context, p, to, { stored: false })
+      if (!concerned) {
+        this.#positions.moved(context, p, to, { stored: false })
+        this.#storing ??= setTimeout(() => void this.#storePositions(), storeAfterMs).unref()
+        return
+      }
+    }
     await this.#write(changes, { consumer: this.name, context, p, from, to, durability: this.durability })
+  }
+
+  /** Stores how far this consumer is where the checkpoint says less; never rejects. What cannot be stored is stored with the next events. */
+  #storePositions(): Promise<void> {
+    clearTimeout(this.#storing)
+    this.#storing = undefined
+    return this.exclusive(async () => {
+      const behind = this.#positions.unstored()
+      // A partition that is another copy's by now has a checkpoint that this one does not move.
+      await Promise.all(behind.map((place) => this.#write([], { consumer: this.name, durability: this.durability, ...place }).catch(() => undefined)))
+    })
   }
 
   async #write(changes: Changes, checkpoint?: Checkpoint): Promise<void> {

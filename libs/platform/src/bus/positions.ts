@@ -53,6 +53,15 @@ export class Positions {
     this.#wake()
   }
 
+  /** Places of which less is stored than is done. */
+  unstored(): readonly { readonly context: string; readonly p: number; readonly from: number; readonly to: number }[] {
+    return [...this.#done].flatMap(([place, to]) => {
+      const from = this.#stored.get(place) ?? 0
+      const colon = place.lastIndexOf(':')
+      return to > from ? [{ context: place.slice(0, colon), p: Number(place.slice(colon + 1)), from, to }] : []
+    })
+  }
+
   /** What this copy believes does not hold any more. */
   forget(context: string, p: number): void {
     this.#done.delete(`${context}:${p}`)

@@ -1,4 +1,4 @@
-import { roleAssigned } from '@pavan/contracts'
+import { roleAssigned, roleUnassigned } from '@pavan/contracts'
 import { SystemClock } from '@pavan/kernel'
 import { sqliteAdapters, type SqliteAdapters } from '@pavan/sqlite'
 import { parkedEvents } from '../bus/parked-events.js'
@@ -8,6 +8,7 @@ import { EventCipher } from '../privacy/event-cipher.js'
 import { LocalKeyEncryptionKey } from '../privacy/kek.js'
 import { KeyRing } from '../privacy/key-ring.js'
 import { makeLog } from '../telemetry/log.js'
+import { sharedAdapters } from '../testing/shared-adapters.js'
 import { add, put, remove } from './changes.js'
 import { defineView, on, type Changes, type Current } from './define-view.js'
 import { physical } from './live-tables.js'
@@ -43,14 +44,19 @@ const event = (seq: number): StoredEvent => ({
   meta: { actor: { type: 'system', id: 'spec' } },
 })
 
-/** Runs a view over one batch of `count` events, and answers in how many commits it was written. */
-const run = async (count: number, handle: (current: Current) => Promise<Changes>): Promise<number> => {
+const log = makeLog({ level: 'silent', format: 'json' })
+const runnerOf = async (handle: (current: Current) => Promise<Changes>, over = rows): Promise<ViewRunner> => {
   const keys = new KeyRing((await adapters.portsFor('spec')).keys, new LocalKeyEncryptionKey(new Uint8Array(32)))
   const view = defineView({ name: 'counts', version: 1, tables: [lasting, passing], on: [on(roleAssigned, (_event, current: Current) => handle(current))] })
-  const apply = jest.spyOn(rows, 'apply')
-  const log = makeLog({ level: 'silent', format: 'json' })
-  const runner = new ViewRunner(view, 1000, rows, new EventCipher(keys), log, async () => new BlindIndex(new Uint8Array(32)))
+  const runner = new ViewRunner(view, 1000, over, new EventCipher(keys), log, async () => new BlindIndex(new Uint8Array(32)))
   await runner.open()
+  return runner
+}
+
+/** Runs a view over one batch of `count` events, and answers in how many commits it was written. */
+const run = async (count: number, handle: (current: Current) => Promise<Changes>): Promise<number> => {
+  const apply = jest.spyOn(rows, 'apply')
+  const runner = await runnerOf(handle)
   await runner.handle({ context: 'authorization', p: 0, events: Array.from({ length: count }, (_, i) => event(i + 1)) })
   expect(runner.status().parked).toEqual([])
   return apply.mock.calls.length
@@ -89,5 +95,34 @@ describe('a batch of events that each read what the one before has written', () 
       return [put(lasting, 'one', { n: 7 }), remove(lasting, 'one')]
     })
     expect(read).toEqual([undefined, undefined, undefined])
+  })
+})
+
+describe('events that are none of a view\'s business, where other copies learn from the checkpoint', () => {
+  const foreign = (seq: number): StoredEvent => ({ ...event(seq), type: roleUnassigned.type })
+  const stored = () => rows.checkpoint('view:counts@1000', 'authorization', 0, 'rebuildable')
+
+  it('are stored together a moment later, and a change takes them along', async () => {
+    const shared = (await sharedAdapters(adapters).portsFor('spec')).rows
+    const runner = await runnerOf(async () => [put(lasting, 'one', { n: 1 })], shared)
+    const apply = jest.spyOn(rows, 'apply')
+    const take = (...events: StoredEvent[]) => runner.handle({ context: 'authorization', p: 0, events })
+    for (let seq = 1; seq <= 50; seq++) await take(foreign(seq))
+    // Whoever waits in this copy does not wait for the checkpoint.
+    await runner.passed('authorization', 0, 50).reached
+    await take(event(51))
+    expect([apply.mock.calls.length < 50, await stored(), await row(lasting)]).toEqual([true, 51, { n: 1 }])
+    await take(foreign(52))
+    // Whoever waits in another copy looks at the checkpoint.
+    const other = await runnerOf(async () => [], shared)
+    await other.passed('authorization', 0, 52).reached
+    expect(await stored()).toBe(52)
+  })
+
+  it('are stored before the view ends', async () => {
+    const runner = await runnerOf(async () => [], (await sharedAdapters(adapters).portsFor('spec')).rows)
+    await runner.handle({ context: 'authorization', p: 0, events: [foreign(1)] })
+    await runner.idle()
+    expect(await stored()).toBe(1)
   })
 })
