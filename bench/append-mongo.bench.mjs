@@ -61,6 +61,19 @@ try {
     throw new Error(`acknowledged ${count.ours}, stored ${stored}, numbered ${numbered}; bare: acknowledged ${count.limit}, stored ${inserted}`)
   say(`  checked: ${stored} commits acknowledged, stored and numbered once; ${inserted} bare documents acknowledged and stored`)
 
+  // One thing at a time on a server with nothing else to do: what the simulation of many copies takes for the time of an answer.
+  const alone = async (once) => {
+    const { p50, p99 } = await load({ concurrency: 1, milliseconds: quick ? 700 : 3_000, once })
+    return [round(p50), round(p99)]
+  }
+  const log = client.db('bare').collection('log')
+  await client.db('bare').createCollection('log')
+  await log.createIndex({ c: 1 }, { name: 'c' })
+  const batchOf = (number) => ({ _id: `00000:${String(number).padStart(15, '0')}`, p: 0, f: number, l: number, c: [`c${number}`], k: [1], a: nonce() })
+  const storeMs = await alone(insert)
+  const numberMs = await alone(() => log.insertOne(batchOf(made++), { writeConcern: durable }))
+  const findMs = await alone(() => log.find({ _id: { $gte: '00000:', $lt: '00000;' } }).sort({ _id: -1 }).limit(1).toArray())
+
   const figure = (name, what) => median(used[name].slice(1).map((one) => one[what]))
   report('append-mongo', {
     ...result,
@@ -71,6 +84,10 @@ try {
     serverCpuSecondsPer1000: [figure('ours', 'server'), figure('limit', 'server')],
     appendMs: [figure('ours', 'p50'), figure('ours', 'p99')],
     insertMs: [figure('limit', 'p50'), figure('limit', 'p99')],
+    storeMs,
+    numberMs,
+    findMs,
+    bytesPerCommit: JSON.stringify(documentOf(made)).length,
     commitsPerLogBatch: round(numbered / batches.length, 2),
     writers,
     ...(quick ? { short: true } : {}),

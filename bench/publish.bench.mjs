@@ -3,7 +3,7 @@ import kafkajs from 'kafkajs'
 import { Relay } from '../libs/platform/dist/events/relay.js'
 import { calmQueues } from '../libs/adapters/kafka/dist/kafkajs-internals.js'
 import { encode } from '../libs/adapters/kafka/dist/cloud-event.js'
-import { median, quick, report, round, say } from './support/harness.mjs'
+import { median, percentile, quick, report, round, say } from './support/harness.mjs'
 import { bothServers, cpuOfTree, openBus, openMongo, option, quietLog } from './support/servers.mjs'
 import { sampleEvent } from './support/store.mjs'
 
@@ -108,6 +108,39 @@ try {
       )
     }
   }
+  // One batch at a time, of one event and of many: what the simulation of many copies takes for the time of an answer.
+  const timed = async (times, work) => {
+    const taken = []
+    for (let i = 0; i < times; i++) {
+      const started = performance.now()
+      await work()
+      taken.push(performance.now() - started)
+    }
+    return [round(percentile(taken, 0.5)), round(percentile(taken, 0.99))]
+  }
+  const carrier = await openBus({ brokers: servers.kafka.brokers, prefix: 'alone', contexts: [context, 'other'], partitions })
+  const first = store.owned().find(({ seq }) => seq >= 300)
+  const read = (count) => store.readAll({ p: first.p, seq: 0 }, count)
+  const some = await read(300)
+  const times = quick ? 60 : 300
+  const cost = async (work) => {
+    const [base, long] = [await timed(times, () => work(1)), await timed(times / 3, () => work(300))]
+    return { base, each: round(Math.max(0, long[0] - base[0]) / 299, 4) }
+  }
+  const readMs = await cost(read)
+  const sendMs = await cost((count) => carrier.bus.publish(some.slice(0, count)))
+  // From the broker's answer to the consumer's handler, in a topic of its own.
+  let arrived = () => {}
+  const leave = await carrier.bus.subscribe({ group: 'fetch', contexts: ['other'], fromNow: true, handle: async () => arrived() })
+  let seq = 0
+  const fetchMs = await timed(times, async () => {
+    const here = new Promise((resolve) => (arrived = resolve))
+    await carrier.bus.publish([{ ...some[0], context: 'other', position: { p: 0, seq: ++seq } }])
+    await here
+  })
+  await leave()
+  await carrier.close()
+
   const of = (name, what) => median(all[name].map((one) => one[what]))
   report('publish', {
     ours: of('ours', 'perSecond'),
@@ -119,6 +152,10 @@ try {
     limitCpuSecondsPer1000: of('limit', 'cpu'),
     brokerCpuSecondsPer1000: [of('ours', 'broker'), of('limit', 'broker')],
     databaseCpuSecondsPer1000: of('ours', 'database'),
+    readMs,
+    sendMs,
+    sendAndFetchMs: fetchMs,
+    fetchMs: [Math.max(0.1, round(fetchMs[0] - sendMs.base[0])), Math.max(0.2, round(fetchMs[1] - sendMs.base[0]))],
     events,
     batches: batches.length,
     bytesPerEvent: batches.flat().reduce((sum, { value, key, headers }) => sum + value.length + key.length + JSON.stringify(headers).length, 0) / events,

@@ -29,6 +29,9 @@ const readUntil = async (read, over) => {
   return percentile(times, 0.99)
 }
 
+/** Milliseconds for a batch of the view, by events: for the simulation. */
+let applyMs
+
 const measure = async (name, view) => {
   const seen = []
   try {
@@ -50,6 +53,7 @@ const measure = async (name, view) => {
         `  ${name}, round ${index + 1}: limit ${round(limit, 0)} events/s  ours ${round(ours, 0)} events/s  reads p99 ${round(before, 2)} ms before, ${round(during, 2)} ms during`,
       )
     }
+    applyMs = await view.applyMs?.(quick ? 30 : 100)
   } finally {
     await view.close()
   }
@@ -73,6 +77,7 @@ report('rebuild', {
   of: [...of.map((name) => `${name}: events/s`), ...of.map((name) => `${name}: p99 of reads during by before (smaller is better)`)],
   readMsP99Before: each('before'),
   readMsP99During: each('during'),
+  ...(applyMs ? { applyMs } : {}),
   readsPerSecond,
   events: of.map((name) => counts[name]),
 })

@@ -18,9 +18,11 @@ import { EventCipher } from '../../libs/platform/dist/privacy/event-cipher.js'
 import { LocalKeyEncryptionKey } from '../../libs/platform/dist/privacy/kek.js'
 import { KeyRing } from '../../libs/platform/dist/privacy/key-ring.js'
 import { PrivateRows } from '../../libs/platform/dist/privacy/private-rows.js'
+import { put } from '../../libs/platform/dist/views/changes.js'
 import { LiveTables, MappedRows } from '../../libs/platform/dist/views/live-tables.js'
 import { Views } from '../../libs/platform/dist/views/views.js'
 import { assignmentIdOf, assignments, assignmentsView } from '../../libs/services/authorization/dist/assignment/assignments.view.js'
+import { percentile } from './harness.mjs'
 import { bareMongo, benchKey, bothServers, openBus, openMongo, quietLog } from './servers.mjs'
 
 const context = 'authorization'
@@ -154,6 +156,30 @@ export const mongoView = async (events) => {
   let turn = 0
   return {
     ...view,
+    /** One batch after the other with its checkpoint, of one event and of 100: median and 99th percentile of one, and what each further event adds. */
+    applyMs: async (times) => {
+      const { rows } = await adapters.portsFor(context)
+      let from = 0
+      const timed = async (count, repeat) => {
+        const taken = []
+        for (let turn = 0; turn < repeat; turn++) {
+          const changes = Array.from({ length: count }, (_, i) => {
+            const at = 1_790_000_000_000
+            const event = { data: { assignee: subjectOf(from), role: `other-${i}` }, stream: { tenant }, at, position: { p: 0, seq: from + i } }
+            return put(assignments, ...Object.values(rowOf(event)))
+          })
+          const started = performance.now()
+          const { applied } = await rows.apply(changes, { consumer: 'alone', context, p: 0, from, to: from + count, durability: 'rebuildable' })
+          if (!applied) throw new Error('a batch was not applied')
+          taken.push(performance.now() - started)
+          from += count
+        }
+        return [0.5, 0.99].map((share) => Number(percentile(taken, share).toFixed(3)))
+      }
+      await rows.open([assignments])
+      const [base, long] = [await timed(1, times), await timed(100, Math.ceil(times / 5))]
+      return { base, each: Number((Math.max(0, long[0] - base[0]) / 99).toFixed(4)) }
+    },
     /** A bare consumer, and a bulk of upserts for what it brings, into a collection with the same indexes. */
     limit: async () => {
       const number = turn++
