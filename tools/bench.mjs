@@ -15,7 +15,7 @@ const scenarios = readdirSync(join(root, 'bench'))
 const [name, ...args] = process.argv.slice(2)
 if (!name || name.startsWith('-')) {
   console.log('npm run bench -- <scenario> [--quick]\n')
-  for (const scenario of scenarios) console.log(`  ${scenario.padEnd(12)} ${firstComment(scenario)}`)
+  for (const scenario of scenarios) console.log(`  ${scenario.padEnd(16)} ${firstComment(scenario)}`)
 } else if (!scenarios.includes(name)) {
   stop(`There is no benchmark "${name}".`, `Known are: ${scenarios.join(', ')}.`)
 } else {

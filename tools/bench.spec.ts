@@ -2,9 +2,26 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { compare, pace, percentile, resultLine } from '../bench/support/harness.mjs'
+import { simulate } from '../bench/support/sequencer-simulation.mjs'
 
 const root = join(import.meta.dirname, '..')
-const scenarios = ['append', 'cc-issue', 'decisions', 'growth', 'lag', 'login', 'refresh', 'start']
+const scenarios = [
+  'append',
+  'append-mongo',
+  'cc-issue',
+  'decisions',
+  'distributed',
+  'growth',
+  'growth-streams',
+  'lag',
+  'lag-distributed',
+  'login',
+  'publish',
+  'rebuild',
+  'refresh',
+  'simulate',
+  'start',
+]
 
 describe('npm run bench', () => {
   it('lists every scenario with what it measures', () => {
@@ -71,5 +88,30 @@ describe('the harness', () => {
   it('names the value below which a share lies', () => {
     const values = Array.from({ length: 100 }, (_, i) => 100 - i)
     expect([percentile(values, 0.5), percentile(values, 0.99), percentile([], 0.5)]).toEqual([51, 100, NaN])
+  })
+})
+
+describe('the simulation of many copies', () => {
+  const one: [number, number] = [1, 1]
+  const part = { base: one, each: 0 }
+  const parameters = { storeMs: one, numberMs: one, findMs: one, readMs: part, sendMs: part, fetchMs: one, applyMs: part, relayLanes: 4 }
+  const run = (more: object) => simulate({ partitions: 8, workers: 4, rate: 500, seconds: 1, parameters, ...more })
+
+  it('is the sum of the steps where nobody is in the way, and the same each time', () => {
+    const { acknowledged, lags, attempts } = run({ rate: 5, sticky: 1 })
+    expect([acknowledged[0], lags[0], attempts]).toEqual([expect.closeTo(2), expect.closeTo(4), 1])
+    expect(run({ seed: 3 })).toEqual(run({ seed: 3 }))
+    expect(run({ seed: 3 })).not.toEqual(run({ seed: 4 }))
+  })
+
+  it('makes everything visible that was acknowledged, also when a copy dies', () => {
+    for (const more of [{}, { dies: true }, { skew: 1 }]) {
+      const { acknowledged, lags } = run(more)
+      expect([acknowledged.length > 400, lags.length]).toEqual([true, acknowledged.length])
+    }
+  })
+
+  it('shows that copies which number the same partition get in each other\'s way', () => {
+    expect(run({ rate: 2_000 }).attempts).toBeGreaterThan(run({ rate: 2_000, sticky: 1 }).attempts)
   })
 })
