@@ -36,9 +36,10 @@ export interface ConsumerStatus {
 const unstoredEvents = 1000
 /**
  * Where other copies learn from the checkpoint how far this one is: milliseconds until it is stored although nothing was to be done. Most events are
- * none of most consumers' business, and a write for each of them would be most of what the database has to do.
+ * none of most consumers' business, and a write for each of them would be most of what the database has to do. A reader in another copy that waits
+ * for such an event waits as long.
  */
-const storeAfterMs = 200
+const storeAfterMs = 50
 
 /** A failure that another try cannot mend: the code and the event do not fit. Anything else thrown by storage is tried again by the bus. */
 const isDeterministic = (error: unknown): boolean => error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError

@@ -101,6 +101,10 @@ export class ViewRunner extends EventConsumer {
     }
   }
 
+  concerns(event: StoredEvent): boolean {
+    return this.#handlers.of(event).length > 0
+  }
+
   /** The rows that events change, to be read again: each as an empty patch. Nothing is written. */
   async touched(events: readonly StoredEvent[]): Promise<Changes> {
     const changes: Changes[] = []

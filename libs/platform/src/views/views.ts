@@ -174,7 +174,9 @@ export class Views {
       if (!runner?.contexts.includes(batch.context) || listeners.size === 0) return
       const changes = await runner.touched(batch.events)
       if (changes.length === 0) return
-      await runner.passed(batch.context, batch.p, (batch.events.at(-1) as StoredEvent).position.seq).reached
+      // Not the end of the batch: what comes after it, and does not concern the view, is stored a moment later.
+      const last = batch.events.findLast((event) => runner.concerns(event)) as StoredEvent
+      await runner.passed(batch.context, batch.p, last.position.seq).reached
       for (const listener of listeners) listener(changes)
     })
     await Promise.all(told)
