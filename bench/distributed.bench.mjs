@@ -9,7 +9,7 @@ import { issue } from './support/tokens.mjs'
 
 const count = quick ? 100 : 1_000
 const rounds = quick ? 2 : 5
-const milliseconds = quick ? 2_000 : 8_000
+const milliseconds = quick ? 2_000 : 6_000
 const warmup = quick ? 1_000 : 4_000
 
 const distributed = await startDistributed()
