@@ -72,7 +72,13 @@ try {
   const batchOf = (number) => ({ _id: `00000:${String(number).padStart(15, '0')}`, p: 0, f: number, l: number, c: [`c${number}`], k: [1], a: nonce() })
   const storeMs = await alone(insert)
   const numberMs = await alone(() => log.insertOne(batchOf(made++), { writeConcern: durable }))
-  const findMs = await alone(() => log.find({ _id: { $gte: '00000:', $lt: '00000;' } }).sort({ _id: -1 }).limit(1).toArray())
+  const findMs = await alone(() =>
+    log
+      .find({ _id: { $gte: '00000:', $lt: '00000;' } })
+      .sort({ _id: -1 })
+      .limit(1)
+      .toArray(),
+  )
 
   const figure = (name, what) => median(used[name].slice(1).map((one) => one[what]))
   report('append-mongo', {

@@ -2,7 +2,7 @@
 import { compare, median, quick, report, say, side } from './support/harness.mjs'
 import { signInSomebody, startWithPeople } from './support/people.mjs'
 import { peopleFor } from './support/seed.mjs'
-import { openRunning } from './support/servers.mjs'
+import { bareMongo, openRunning } from './support/servers.mjs'
 import { makeClient, operatorOf } from './support/shop.mjs'
 import { startDistributed, usedBetween } from './support/system.mjs'
 import { issue } from './support/tokens.mjs'
@@ -14,9 +14,11 @@ const warmup = quick ? 1_000 : 4_000
 
 const distributed = await startDistributed()
 let embedded
+let mongo
 try {
   const operator = await operatorOf(distributed)
   const client = await makeClient(operator)
+  mongo = await bareMongo(distributed.env.MONGODB_URL)
   const opened = await openRunning(distributed.env)
   const people = await peopleFor(opened, { tenant: operator.tenant, count })
   await opened.close()
@@ -43,8 +45,32 @@ try {
     others[name] = Object.fromEntries(Object.keys(seen[0]).map((one) => [one, Number(median(seen.slice(1).map((round) => round[one])).toFixed(3))]))
     return result
   }
+  /** What lies in the databases of all services: events, and bytes with indexes. */
+  const kept = async () => {
+    const { databases } = await mongo.db().admin().listDatabases()
+    const sizes = await Promise.all(databases.map(({ name }) => mongo.db(name).stats()))
+    const logs = await Promise.all(
+      databases.map(({ name }) =>
+        mongo
+          .db(name)
+          .collection('log')
+          .find({}, { projection: { f: 1, l: 1 } })
+          .toArray(),
+      ),
+    )
+    return {
+      events: logs.flat().reduce((sum, { f, l }) => sum + l - f + 1, 0),
+      bytes: sizes.reduce((sum, { dataSize, indexSize }) => sum + dataSize + indexSize, 0),
+    }
+  }
   const tokens = await against('cc-issue', 16, ({ operator: one }) => issue(one))
-  const logins = await against('login', 8, signInSomebody)
+  const before = await kept()
+  let signedIn = 0
+  const logins = await against('login', 8, (server) => {
+    const once = signInSomebody(server)
+    return server === far ? async () => (await once(), void signedIn++) : once
+  })
+  const after = await kept()
   const both = (name) => [tokens[name], logins[name]]
   report('distributed', {
     ours: both('ours'),
@@ -58,9 +84,11 @@ try {
     limitCpuSecondsPer1000: both('limitCpuSecondsPer1000'),
     ratioByTime: both('ratio'),
     cpuSecondsPer1000ByProcess: others,
+    eventsPerLogin: (after.events - before.events) / signedIn,
+    bytesPerLogin: Math.round((after.bytes - before.bytes) / signedIn),
     people: count,
   })
 } finally {
-  await Promise.allSettled([embedded?.stop(), distributed.stop()])
+  await Promise.allSettled([mongo?.close(), embedded?.stop(), distributed.stop()])
 }
 process.exit(0)

@@ -70,9 +70,18 @@ try {
     if (slowest < rate * 0.9) say(`  Only ${round(slowest, 0)}/s were reached in a round: the lag is that of an overloaded machine.`)
     const sum = ({ cpu }) => Object.values(cpu).reduce((a, b) => a + b, 0)
     result.push({
-      p99: percentile(seen.map(({ lags }) => percentile(lags, 0.99)), 0.5),
-      p50: percentile(seen.flatMap(({ lags }) => lags), 0.5),
-      perSecond: percentile(seen.map((one) => one.perSecond), 0.5),
+      p99: percentile(
+        seen.map(({ lags }) => percentile(lags, 0.99)),
+        0.5,
+      ),
+      p50: percentile(
+        seen.flatMap(({ lags }) => lags),
+        0.5,
+      ),
+      perSecond: percentile(
+        seen.map((one) => one.perSecond),
+        0.5,
+      ),
       cpu: percentile(seen.map(sum), 0.5),
       byProcess: seen.at(-1).cpu,
       probes: seen.reduce((count, { lags }) => count + lags.length, 0),

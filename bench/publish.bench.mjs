@@ -20,7 +20,13 @@ const servers = await bothServers()
 const adapters = openMongo({ url: servers.mongo.url, partitions })
 const kafka = new kafkajs.Kafka({ brokers: servers.kafka.brokers, logLevel: kafkajs.logLevel.NOTHING })
 const admin = kafka.admin()
-const producer = kafka.producer({ allowAutoTopicCreation: false, createPartitioner: () => ({ message }) => message.partition })
+const producer = kafka.producer({
+  allowAutoTopicCreation: false,
+  createPartitioner:
+    () =>
+    ({ message }) =>
+      message.partition,
+})
 
 try {
   await Promise.all([admin.connect(), producer.connect()])

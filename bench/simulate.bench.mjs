@@ -37,12 +37,7 @@ for (const [name, scenario, line, otherwise] of sources) {
 say(`  relayLanes ${parameters.relayLanes} from the code`)
 
 const rates = [1_000, 5_000, 10_000, 20_000, 40_000]
-const runs = [
-  ...rates.map((rate) => ({ rate })),
-  ...rates.map((rate) => ({ rate, sticky: 1 })),
-  { rate: 5_000, skew: 1 },
-  { rate: 5_000, dies: true },
-]
+const runs = [...rates.map((rate) => ({ rate })), ...rates.map((rate) => ({ rate, sticky: 1 })), { rate: 5_000, skew: 1 }, { rate: 5_000, dies: true }]
 const nameOf = ({ rate, sticky, skew, dies }) =>
   `${rate}/s${sticky ? ', each to the holder of its partition' : ''}${skew ? ', half of it to a tenth of the partitions' : ''}${dies ? ', a copy dies' : ''}`
 const results = runs.map((run) => {

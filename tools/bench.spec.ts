@@ -111,7 +111,7 @@ describe('the simulation of many copies', () => {
     }
   })
 
-  it('shows that copies which number the same partition get in each other\'s way', () => {
+  it("shows that copies which number the same partition get in each other's way", () => {
     expect(run({ rate: 2_000 }).attempts).toBeGreaterThan(run({ rate: 2_000, sticky: 1 }).attempts)
   })
 })

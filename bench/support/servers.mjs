@@ -40,7 +40,9 @@ export const mongoServer = async () => {
 export const kafkaServer = async () => {
   const given = process.env.KAFKA_BROKERS
   const count = Number(option('brokers', '1'))
-  say(`  broker: ${given ? 'those of KAFKA_BROKERS' : `Apache Kafka, ${count} node${count === 1 ? '' : 's'}, so acks=all waits for ${count === 1 ? 'one' : 'two'}`}`)
+  say(
+    `  broker: ${given ? 'those of KAFKA_BROKERS' : `Apache Kafka, ${count} node${count === 1 ? '' : 's'}, so acks=all waits for ${count === 1 ? 'one' : 'two'}`}`,
+  )
   if (given) return { brokers: given.split(','), pids: [], stop: async () => {} }
   const server = await startKafka({ brokers: count })
   return { brokers: server.brokers, pids: server.pids, stop: () => server.stop() }
@@ -66,7 +68,10 @@ export const cpuOfTree = (pids) => {
     if (!/^\d+$/.test(name)) continue
     try {
       const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ').map(Number)
+      const fields = stat
+        .slice(stat.lastIndexOf(')') + 2)
+        .split(' ')
+        .map(Number)
       // Fields 4 and 14 to 17 of proc_pid_stat(5), in ticks of 10 ms.
       seen.set(Number(name), { parent: fields[1], seconds: (fields[11] + fields[12] + fields[13] + fields[14]) / 100 })
     } catch {

@@ -109,7 +109,10 @@ const common = async (ports, events) => {
 /** What the view's handler makes of an event, by hand. */
 const rowOf = ({ data, stream, at, position }) => {
   const id = assignmentIdOf(data.assignee, data)
-  return { key: JSON.stringify([stream.tenant, id]), row: { tenant: stream.tenant, id, subject: data.assignee, role: data.role, assignedAt: at, seq: position.seq } }
+  return {
+    key: JSON.stringify([stream.tenant, id]),
+    row: { tenant: stream.tenant, id, subject: data.assignee, role: data.role, assignedAt: at, seq: position.seq },
+  }
 }
 
 export const embeddedView = async (folder, events) => {

@@ -98,7 +98,7 @@ describe('a batch of events that each read what the one before has written', () 
   })
 })
 
-describe('events that are none of a view\'s business, where other copies learn from the checkpoint', () => {
+describe("events that are none of a view's business, where other copies learn from the checkpoint", () => {
   const foreign = (seq: number): StoredEvent => ({ ...event(seq), type: roleUnassigned.type })
   const stored = () => rows.checkpoint('view:counts@1000', 'authorization', 0, 'rebuildable')
 
