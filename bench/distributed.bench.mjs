@@ -8,7 +8,7 @@ import { startDistributed, usedBetween } from './support/system.mjs'
 import { issue } from './support/tokens.mjs'
 
 const count = quick ? 100 : 1_000
-const rounds = quick ? 2 : 5
+const rounds = quick ? 2 : 3
 const milliseconds = quick ? 2_000 : 6_000
 const warmup = quick ? 1_000 : 4_000
 

@@ -6,8 +6,8 @@ import { openStore, sampleEvent } from './support/store.mjs'
 
 const few = 10
 const many = Number(option('streams', quick ? 20_000 : 1_000_000))
-const mongoMany = Number(option('mongo-streams', quick ? 1_000 : 20_000))
-const rounds = quick ? 3 : 5
+const mongoMany = Number(option('mongo-streams', quick ? 1_000 : 5_000))
+const rounds = 3
 const milliseconds = quick ? 700 : 2_000
 /** As many as the few streams allow, on both sides. */
 const writers = few / 2

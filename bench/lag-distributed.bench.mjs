@@ -9,7 +9,7 @@ const wanted = [100, 1_000]
 const probesPerSecond = 10
 /** Milliseconds between two questions of a probe: how exact a lag is known. */
 const askEvery = 2
-const rounds = quick ? 2 : 5
+const rounds = quick ? 2 : 3
 const milliseconds = quick ? 4_000 : 12_000
 /** Share of the highest rate that leaves a queue short enough to speak of lag. */
 const bearable = 0.5

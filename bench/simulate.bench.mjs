@@ -9,7 +9,7 @@ import { simulate } from './support/sequencer-simulation.mjs'
 
 const partitions = Number(option('partitions', '256'))
 const workers = Number(option('workers', '64'))
-const seconds = quick ? 3 : 20
+const seconds = quick ? 3 : 10
 
 /** What a kept result says under a name; nothing where there is none. */
 const measured = (scenario, name) => {
