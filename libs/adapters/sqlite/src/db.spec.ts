@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { StorageUnavailable } from '@pavan/platform/service/storage-unavailable.js'
 import { storeSchema, type AppendAnswer } from './append.program.js'
+import { busSchema } from './bus.program.js'
 import type { Write } from './commit.js'
 import { CommitPlace, type CommitChoice } from './commit-place.js'
 import { Db } from './db.js'
@@ -71,6 +72,19 @@ describe.each(['main', 'thread'] as const)('committed by %s', (place) => {
     await db.truncateLog()
     expect(statSync(`${db.path}-wal`).size).toBe(0)
     expect(commits()).toBe(2_500)
+  })
+
+  test('the log is written back after few commits that are large, too', async () => {
+    open(place)
+    db.prepare(['schema', busSchema])
+    let largest = 0
+    for (let i = 0; i < 100; i++) {
+      const records = Array.from({ length: 500 }, (_, n) => ['identity', 0, i * 500 + n, 'x'.repeat(2_000)]).flat()
+      await db.write(['publish', records], 500)
+      largest = Math.max(largest, statSync(`${db.path}-wal`).size)
+    }
+    // Never written back, it has 240 MB.
+    expect(largest).toBeLessThan(150_000_000)
   })
 })
 

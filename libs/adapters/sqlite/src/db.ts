@@ -150,7 +150,8 @@ export class Db {
       if ('failure' in answer) reject(errorOf(answer))
       else resolve(answer.value as never)
     }
-    this.#sinceCheckpoint += 1 + batch.length / 16
+    // By what was written, not by how often: a rebuild writes thousands of pages with each commit.
+    this.#sinceCheckpoint += 1 + batch.reduce((sum, { weight }) => sum + weight, 0) / 16
     if (this.#sinceCheckpoint >= checkpointEvery && this.#options.path !== inMemory) this.#checkpoint()
     if (this.#pending.length > 0) this.#schedule()
   }
