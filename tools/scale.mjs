@@ -40,7 +40,7 @@ const secondsOfDay = 86_400
 const daysOfYear = 365
 const gigabyte = 1e9
 /** Acknowledged within so many milliseconds at the 99th percentile counts as a rate that partitions bear. */
-const bearable = 150
+const bearable = 50
 
 const needs = (given) => {
   const { people, active, logins, tokens, peak, busy, replicas, cores, price } = given
@@ -69,7 +69,8 @@ const needs = (given) => {
   const partitions = 2 ** Math.ceil(Math.log2(Math.max(16, eventsPerSecond / perPartition)))
 
   const year = daysOfYear * replicas
-  const database = ((perDay.logins * bytesPerLogin + perDay.tokens * bytesPerCommit) * year) / gigabyte
+  const events = (eventsPerDay * bytesPerCommit * year) / gigabyte
+  const everything = ((perDay.logins * bytesPerLogin + perDay.tokens * bytesPerCommit) * year) / gigabyte
   const topics = (eventsPerDay * bytesPerRecord * year) / gigabyte
   const loginSeconds = Object.values(perProcess.login).reduce((sum, seconds) => sum + seconds, 0) / 1000
   const machines = (name) => Math.ceil(coresOf(name) / cores)
@@ -85,7 +86,8 @@ const needs = (given) => {
     databaseMachines: Math.max(1, machines('database')) * replicas,
     brokerCores: coresOf('kafka'),
     brokers: Math.max(3, machines('kafka')),
-    databaseGigabytesAYear: database,
+    eventGigabytesAYear: events,
+    databaseGigabytesAYear: everything,
     topicGigabytesAYear: topics,
     loginSeconds,
     millionLogins: ((loginSeconds * 1e6) / 3600 / busy) * price,

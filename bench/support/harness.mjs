@@ -120,7 +120,8 @@ const once = (url, { method = 'GET', headers = {}, body } = {}) =>
       response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, text }))
       response.on('error', reject)
     })
-    request.on('error', reject)
+    // A server may close an idle connection in the very moment in which it is used again (Node: request.reusedSocket).
+    request.on('error', (error) => (error.code === 'ECONNRESET' && request.reusedSocket ? resolve(once(url, { method, headers, body })) : reject(error)))
     request.end(body)
   })
 
