@@ -62,6 +62,11 @@ export class MongoRows extends Rows {
     return rows
   }
 
+  /** Every copy of a service writes the same collections. */
+  override get shared(): boolean {
+    return true
+  }
+
   open(tables: readonly TableDefinition<any>[]): Promise<void> {
     return crossing(async () => {
       await Promise.all(

@@ -40,6 +40,7 @@ const unstoredEvents = 1000
  * for such an event waits as long.
  */
 const storeAfterMs = 50
+const storeAgainMs = 500
 
 /** A failure that another try cannot mend: the code and the event do not fit. Anything else thrown by storage is tried again by the bus. */
 const isDeterministic = (error: unknown): boolean => error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError
@@ -287,14 +288,22 @@ export abstract class EventConsumer {
     await this.#write(changes, { consumer: this.name, context, p, from, to, durability: this.durability })
   }
 
-  /** Stores how far this consumer is where the checkpoint says less; never rejects. What cannot be stored is stored with the next events. */
+  /** Stores how far this consumer is where the checkpoint says less; never rejects. What cannot be stored now is stored a little later. */
   #storePositions(): Promise<void> {
     clearTimeout(this.#storing)
     this.#storing = undefined
     return this.exclusive(async () => {
-      const behind = this.#positions.unstored()
-      // A partition that is another copy's by now has a checkpoint that this one does not move.
-      await Promise.all(behind.map((place) => this.#write([], { consumer: this.name, durability: this.durability, ...place }).catch(() => undefined)))
+      let failed = false
+      for (const place of this.#positions.unstored()) {
+        try {
+          await this.#write([], { consumer: this.name, durability: this.durability, ...place })
+        } catch (error) {
+          // A partition that is another copy's by now has a checkpoint that this one does not move: its position is the stored one then.
+          failed = true
+          this.log.debug({ consumer: this.name, context: place.context, p: place.p, reason: describe(error) }, 'a position could not be stored')
+        }
+      }
+      if (failed) this.#storing ??= setTimeout(() => void this.#storePositions(), storeAgainMs).unref()
     })
   }
 

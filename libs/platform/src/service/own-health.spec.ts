@@ -81,7 +81,7 @@ test('a service alone answers for its health, says how far it is, and shows its 
     expect(samples.filter(({ name }) => name === 'pavan_event_loop_delay_seconds').map(({ labels }) => labels.quantile)).toEqual(['0.5', '0.99', '1'])
     expect((await ask(running.baseUrl, '/readyz?service=notes')).json().services).toHaveLength(1)
     // Who asks for a service that is not here must not believe that it is well.
-    expect((await ask(running.baseUrl, '/readyz?service=identity')).status).toBe(503)
+    expect((await ask(running.baseUrl, '/readyz?service=identity')).status).toBe(400)
     expect((await ask(running.baseUrl, '/elsewhere')).status).toBe(404)
   } finally {
     await running.close()

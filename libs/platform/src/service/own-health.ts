@@ -1,4 +1,9 @@
 /** Whether the services of this process are well, for machines: `/healthz`, `/readyz` and `/metrics`, the same for one service and for the whole. */
+import { commonProblems } from '@pavan/contracts'
+import { RefusalError } from '@pavan/kernel'
+import { writeProblem } from '../http/problem-filter.js'
+import { Problems } from '../http/problems.js'
+import { requestContextOf } from '../http/request-context.js'
 import { prometheus } from '../telemetry/prometheus.js'
 import type { RequestHandler, ServiceDirectory, ServiceStatus } from './service-directory.js'
 
@@ -14,9 +19,13 @@ export interface Readiness {
 /**
  * While the process is `starting`, some of its services are not made yet and the door is shut, so it is not ready whatever they say.
  * A load balancer asks for the gateway's own readiness by `?service=gateway`: one service that is away must not take the others away with it.
+ * Throws `request.parameter.invalid` for a service that there is not.
  */
 export const readinessOf = async (directory: ServiceDirectory, version: string, url = '', starting = false): Promise<Readiness> => {
   const asked = new URLSearchParams(url.split('?', 2)[1]).getAll('service')
+  const names = directory.list().map(({ name }) => name)
+  if (!starting && asked.some((name) => !names.includes(name)))
+    throw new RefusalError('request.parameter.invalid', { pointer: 'service', detail: `is one of ${names.join(', ')}` })
   const known = directory.list().filter(({ name }) => asked.length === 0 || asked.includes(name))
   const services = await Promise.all(known.map((service) => service.status()))
   const missing = services.filter(({ ready }) => !ready).map(({ service }) => service)
@@ -31,7 +40,8 @@ export const ownHealth =
   (request, response) => {
     const path = request.url?.split('?', 1)[0]
     const json = (status: number, body: unknown) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
-    const failed = () => response.destroy()
+    const failed = (error: unknown) =>
+      writeProblem(response, new Problems(commonProblems, `${directory.baseUrl}/problems`).of(error, requestContextOf(request)))
     if (path === '/healthz') json(200, { status: 'ok' })
     else if (path === '/readyz')
       readinessOf(directory, version, request.url, starting).then((answer) => json(answer.status === 'starting' ? 503 : 200, answer), failed)

@@ -68,7 +68,7 @@ export const rawRoutes: RawRoutes = {
         { status: 503, description: 'A service is still starting.', type: 'application/json', schema: readiness },
       ],
       {
-        problems: ['service.unavailable'],
+        problems: ['service.unavailable', 'request.parameter.invalid'],
         query: z.object({ service: z.string().max(60).optional().describe('Only this service: `gateway` for a load balancer') }),
       },
     ),
