@@ -176,7 +176,10 @@ export class WaitingAdapter extends BaseAdapter {
 
   async upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<undefined> {
     const row = { tenant: this.parts.tenant, model: this.model, sealed: withoutBearer(payload), expiresAt: this.expiry(payload, expiresIn) }
-    await this.apply(put(waiting, this.#key(id), row))
+    const change = put(waiting, this.#key(id), row)
+    const unit = currentUnit()
+    if (unit) unit.add(change)
+    else await this.apply(change)
   }
 
   override async consume(id: string): Promise<undefined> {
@@ -184,8 +187,11 @@ export class WaitingAdapter extends BaseAdapter {
       throw new errors.InvalidRequestUri('request_uri is invalid, expired, or was already used')
   }
 
+  /** An interaction is resumed once: whoever finds its row gone gets no code. */
   async destroy(id: string): Promise<undefined> {
-    await this.apply(remove(waiting, this.#key(id)))
+    const unit = currentUnit()
+    if (unit) unit.add(remove(waiting, this.#key(id), { model: this.model }), 'Interaction')
+    else await this.apply(remove(waiting, this.#key(id)))
   }
 
   #key(id: string): string {
