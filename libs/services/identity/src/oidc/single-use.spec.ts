@@ -3,7 +3,7 @@ import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from 'jos
 import * as oidc from 'openid-client'
 import type { ClientSettings } from '@pavan/contracts'
 import { Sessions } from '../session/sessions.js'
-import { callback, machine, ProviderUnderTest, spa, type PlayedClient } from '../spec/provider-under-test.js'
+import { callback, machine, PlayedAccounts, ProviderUnderTest, spa, type PlayedClient } from '../spec/provider-under-test.js'
 
 let system: ProviderUnderTest
 beforeAll(async () => {
@@ -171,7 +171,17 @@ test('the way back from a sign-in: the session lives once, and one code is given
   const tenant = await system.tenant('resumed')
   const client = await system.client(tenant, 'resumed', spa)
   const { browser, url } = await signedInAndReturning(client)
+  // Nobody goes on before all have found the sign-in and looked the person up.
+  const everybody = Promise.withResolvers<void>()
+  const accounts = system.get(PlayedAccounts)
+  let come = 0
+  const find = jest.spyOn(accounts, 'find').mockImplementation(async (_, user) => {
+    if (++come === parallel) everybody.resolve()
+    await everybody.promise
+    return accounts.people.get(user)
+  })
   const visits = await many(() => browser.copy().visit(url))
+  find.mockRestore()
   expect(visits.filter((visit) => visit.url.searchParams.has('code'))).toHaveLength(1)
   expect(new Set(visits.filter(({ status }) => status >= 400).map(({ status }) => status))).toEqual(new Set([400]))
   expect((await system.events(tenant)).map(({ type }) => type).slice(1)).toEqual(['session.started', 'sign-in.succeeded'])
