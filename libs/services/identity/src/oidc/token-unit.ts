@@ -13,10 +13,13 @@ export type Presented = 'AuthorizationCode' | 'RefreshToken' | 'Interaction' | '
 export class TokenUnit {
   readonly #changes: RowChange[] = []
   readonly #guards = new Map<number, Presented>()
+  readonly #done: (() => void)[] = []
   /** Refresh token families that this request rotates: family → hash of the token that was presented. */
   readonly rotating = new Map<string, string>()
 
-  add(change: RowChange<any>, guard?: Presented): void {
+  /** `done` is called when the change is written. */
+  add(change: RowChange<any>, guard?: Presented, done?: () => void): void {
+    if (done) this.#done.push(done)
     if (guard) this.#guards.set(this.#changes.length, guard)
     this.#changes.push(change as RowChange)
   }
@@ -30,7 +33,10 @@ export class TokenUnit {
   async commit(rows: Rows): Promise<Presented | undefined> {
     if (this.#changes.length === 0) return undefined
     const result = await rows.apply(this.#changes as RowChange<any>[])
-    if (result.applied) return undefined
+    if (result.applied) {
+      for (const done of this.#done) done()
+      return undefined
+    }
     const lost = result.because === 'condition' ? this.#guards.get(result.failed) : undefined
     if (!lost) throw new Error('an unconditional write of a request was refused')
     return lost
