@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { CookieSigner } from './cookie-signer.js'
 
 // What oidc-provider would sign with by itself.
-const Keygrip = createRequire(import.meta.resolve('cookies'))('keygrip') as new (keys: readonly string[]) => CookieSigner
+const Keygrip = createRequire(import.meta.resolve('oidc-provider'))('keygrip') as new (keys: readonly string[]) => CookieSigner
 
 const keys = ['yBpRCkP6cTVJCyTYFJTcTV0XYPTmbaMbYcc1gqGyTlI', 'Q4BP-1vN2rLZYqFv6m3xB0r3a5m5gU0ZqLd2x8K7d2E']
 const data = 'pavan_acme_session=WVQxN0hPZ1pZbTJzUnBtQ2k'
