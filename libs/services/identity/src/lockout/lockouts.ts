@@ -20,9 +20,20 @@ export const lockouts = defineTable<LockoutRow>({ name: 'lockouts', version: 1, 
 
 type Rules = TenantSettings['lockout']
 
+/** Keys of the rows that count, as keyed hashes. */
+export interface Counted {
+  readonly tenant: string
+  readonly account: string
+  readonly place: string | undefined
+}
+
+export interface Standing {
+  readonly locked: boolean
+  /** Whether the account has failures that count. */
+  readonly counted: boolean
+}
+
 export interface FailedAttempt {
-  readonly email: string
-  readonly address?: string
   readonly user?: string
   readonly meta: EventMeta
 }
@@ -43,17 +54,25 @@ export class Lockouts {
     this.#facts = aggregates.of(facts, { events: [lockoutImposed] })
   }
 
-  async locked(tenant: string, email: string, address: string | undefined, rules: Rules): Promise<boolean> {
-    const account = await this.rows.get(lockouts, this.#account(tenant, email))
-    const place = address === undefined ? undefined : await this.rows.get(lockouts, this.#address(tenant, address))
-    return (account?.failures ?? 0) >= rules.accountFailures || (place?.failures ?? 0) >= rules.addressFailures
+  /** Whom the failures of an attempt are counted against. */
+  of(tenant: string, email: string, address: string | undefined): Counted {
+    return {
+      tenant,
+      account: keyOf(tenant, 'account', this.blind.of(tenant, 'lockout-account', email)),
+      place: address === undefined ? undefined : keyOf(tenant, 'address', this.blind.of(tenant, 'lockout-address', address)),
+    }
   }
 
-  async count(tenant: string, { email, address, user, meta }: FailedAttempt, rules: Rules): Promise<void> {
+  async standing({ account, place }: Counted, rules: Rules): Promise<Standing> {
+    const [own, near] = await Promise.all([this.rows.get(lockouts, account), place === undefined ? undefined : this.rows.get(lockouts, place)])
+    return { locked: (own?.failures ?? 0) >= rules.accountFailures || (near?.failures ?? 0) >= rules.addressFailures, counted: own !== undefined }
+  }
+
+  async count({ tenant, account, place }: Counted, { user, meta }: FailedAttempt, rules: Rules): Promise<void> {
     const expiresAt = this.clock.now() + rules.windowSeconds * 1000
     const scopes = [
-      { scope: 'account' as const, key: this.#account(tenant, email), limit: rules.accountFailures },
-      ...(address === undefined ? [] : [{ scope: 'address' as const, key: this.#address(tenant, address), limit: rules.addressFailures }]),
+      { scope: 'account' as const, key: account, limit: rules.accountFailures },
+      ...(place === undefined ? [] : [{ scope: 'address' as const, key: place, limit: rules.addressFailures }]),
     ]
     await this.rows.apply(scopes.map(({ key }) => add(lockouts, key, { failures: 1 }, { tenant, failures: 0, locked: false, expiresAt })))
     for (const { scope, key, limit } of scopes) {
@@ -68,16 +87,8 @@ export class Lockouts {
     }
   }
 
-  async clear(tenant: string, email: string): Promise<void> {
-    const key = this.#account(tenant, email)
-    if (await this.rows.get(lockouts, key)) await this.rows.apply([remove(lockouts, key)])
-  }
-
-  #account(tenant: string, email: string): string {
-    return keyOf(tenant, 'account', this.blind.of(tenant, 'lockout-account', email))
-  }
-
-  #address(tenant: string, address: string): string {
-    return keyOf(tenant, 'address', this.blind.of(tenant, 'lockout-address', address))
+  /** Forgets the failures of an account. */
+  async clear({ account }: Counted): Promise<void> {
+    await this.rows.apply([remove(lockouts, account)])
   }
 }

@@ -5,12 +5,21 @@ import type { Clock } from '@pavan/kernel'
 import { insert, patch, put, remove, removeAll } from '@pavan/platform/views/changes.js'
 import type { RowChange, Rows } from '@pavan/platform/views/rows.js'
 import { artifacts, fingerprint, used, waiting, type ArtifactRow, type Payload } from './oidc-tables.js'
+import type { Recent } from './recent.js'
 import { currentUnit } from './token-unit.js'
 
 export interface AdapterParts {
   readonly tenant: string
   readonly rows: Rows
   readonly clock: Clock
+  /** Interactions by row key, where no other process writes them. */
+  readonly interactions?: Recent<KeptInteraction>
+}
+
+/** What was written last, as text: whoever reads it may change what they get. */
+export interface KeptInteraction {
+  readonly payload: string
+  readonly expiresAt: number
 }
 
 type Change = RowChange<any>
@@ -170,13 +179,23 @@ export class WaitingAdapter extends BaseAdapter {
   }
 
   async find(id: string): Promise<AdapterPayload | undefined> {
-    const row = await this.parts.rows.get(waiting, this.#key(id))
+    const key = this.#key(id)
+    const kept = this.#kept?.get(key)
+    if (kept && kept.expiresAt > this.parts.clock.now()) return { ...(JSON.parse(kept.payload) as AdapterPayload), jti: id }
+    const row = await this.parts.rows.get(waiting, key)
     return row?.sealed && { ...row.sealed, jti: id, ...(row.consumed === undefined ? {} : { consumed: row.consumed }) }
   }
 
   async upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<undefined> {
     const row = { tenant: this.parts.tenant, model: this.model, sealed: withoutBearer(payload), expiresAt: this.expiry(payload, expiresIn) }
-    await this.apply(put(waiting, this.#key(id), row))
+    const key = this.#key(id)
+    const change = put(waiting, key, row)
+    this.#kept?.delete(key)
+    const keep = () => this.#kept?.set(key, { payload: JSON.stringify(row.sealed), expiresAt: row.expiresAt })
+    const unit = currentUnit()
+    if (unit) return unit.add(change, undefined, keep) as undefined
+    await this.apply(change)
+    keep()
   }
 
   override async consume(id: string): Promise<undefined> {
@@ -184,8 +203,17 @@ export class WaitingAdapter extends BaseAdapter {
       throw new errors.InvalidRequestUri('request_uri is invalid, expired, or was already used')
   }
 
+  /** An interaction is resumed once: whoever finds its row gone gets no code. */
   async destroy(id: string): Promise<undefined> {
-    await this.apply(remove(waiting, this.#key(id)))
+    const key = this.#key(id)
+    this.#kept?.delete(key)
+    const unit = currentUnit()
+    if (unit) return unit.add(remove(waiting, key, { model: this.model }), 'Interaction', () => this.#kept?.delete(key)) as undefined
+    await this.apply(remove(waiting, key))
+  }
+
+  get #kept(): Recent<KeptInteraction> | undefined {
+    return this.model === 'Interaction' ? this.parts.interactions : undefined
   }
 
   #key(id: string): string {

@@ -6,6 +6,7 @@ import type { SigningKey } from '../signing-key/signing-keys.decider.js'
 import type { Sessions } from '../session/sessions.js'
 import type { AccountSource } from './account-source.js'
 import type { ApiResources } from './api-resources.js'
+import { CookieSigner } from './cookie-signer.js'
 import { claimsByScope, claimsOf } from './claims.js'
 import type { GrantPolicy } from './grant-policy.js'
 import type { ProviderOutbound } from './provider-outbound.js'
@@ -128,7 +129,7 @@ export const configurationOf = (parts: ConfigurationParts): Configuration => {
       names: { session: `pavan_${tenant.slug}_session`, interaction: `pavan_${tenant.slug}_interaction`, resume: `pavan_${tenant.slug}_resume` },
       long: { ...cookie, path },
       short: cookie,
-      keys: [...parts.cookieKeys],
+      keys: new CookieSigner(parts.cookieKeys) as never,
     },
     discovery: { ui_locales_supported: languages.offered, claim_types_supported: ['normal'], service_documentation: `${parts.baseUrl}/docs` },
     enabledJWA: {

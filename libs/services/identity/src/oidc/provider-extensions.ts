@@ -5,7 +5,6 @@
  */
 import { randomUUID } from 'node:crypto'
 import { Provider, type KoaContextWithOIDC } from 'oidc-provider'
-import { RefusalError } from '@pavan/kernel'
 import { remove, removeAll } from '@pavan/platform/views/changes.js'
 import type { Rows } from '@pavan/platform/views/rows.js'
 import type { Log } from '@pavan/platform/telemetry/log.js'
@@ -13,6 +12,7 @@ import type { ClientDirectory, ClientMetadata } from '../client/client-directory
 import type { ClientSecrets } from '../client/client-secrets.js'
 import type { LogoutNotices } from '../session/logout-notices.js'
 import type { Sessions } from '../session/sessions.js'
+import { authorizationRequest } from './authorization-request.js'
 import { isClientId } from './client-adapter.js'
 import { artifactKey, familyOf, makeRefreshToken, type ReplayAdapter } from './artifact-adapters.js'
 import { artifacts, fingerprint } from './oidc-tables.js'
@@ -55,7 +55,7 @@ const entitiesOf = (ctx: KoaContextWithOIDC | undefined): Entities => (ctx?.oidc
 export const extendProvider = (provider: Provider, parts: ExtensionParts): void => {
   extendModels(provider, parts)
   provider.use((ctx, next) => (ctx.method === 'POST' && ctx.path === '/token' ? tokenRequest(ctx as never, next, parts) : next()))
-  provider.use((ctx, next) => (ctx.method === 'GET' && ctx.path.startsWith('/auth') ? authorization(ctx as never, next, parts) : next()))
+  provider.use((ctx, next) => (ctx.method === 'GET' && ctx.path.startsWith('/auth') ? authorizationRequest(ctx as never, next, parts) : next()))
 }
 
 /**
@@ -201,23 +201,4 @@ const rememberIssued = async (ctx: KoaContextWithOIDC, token: NonNullable<Entiti
     { client, grant: 'client_credentials', scopes, resource: token.aud },
     protocolMeta(ctx.req, { type: 'client', id: client }, client),
   )
-}
-
-/** A client that gets a code by a session which it did not start itself is a sign-in, too. It is written before the code leaves. */
-const authorization = async (ctx: KoaContextWithOIDC, next: () => Promise<unknown>, { tenant, sessions }: ExtensionParts): Promise<void> => {
-  await next()
-  const { AuthorizationCode: code } = entitiesOf(ctx)
-  const login = (ctx.oidc as unknown as { result?: { login?: unknown } } | undefined)?.result?.login
-  if (!code?.sessionUid || login) return
-  const { clientId: client, accountId: user, sessionUid } = code
-  const application = (ctx.oidc.client as unknown as { pavan_application?: string }).pavan_application
-  try {
-    await sessions.signIn(sessionUid, { tenant, user, method: 'sso', client, application, meta: protocolMeta(ctx.req, { type: 'user', id: user }, client) })
-  } catch (error) {
-    if (!(error instanceof RefusalError)) throw error
-    // The session was ended while the request was under way.
-    ctx.remove('location')
-    ctx.status = 400
-    ctx.body = { error: 'login_required', error_description: 'the session has ended' }
-  }
 }

@@ -1,11 +1,14 @@
 /** The bodies of `Interactions`: oidc-provider's interactions and session cookie for the hosted pages. */
+import type { IncomingMessage } from 'node:http'
 import { Inject, Injectable } from '@nestjs/common'
 import { errors, type Provider } from 'oidc-provider'
 import { Clock, type EventMeta } from '@pavan/kernel'
+import { Rows } from '@pavan/platform/views/rows.js'
 import { Consents } from '../consent/consents.js'
 import { Sessions } from '../session/sessions.js'
 import { Interactions, type CurrentUser, type Exchange, type SignedIn, type SignInMethod, type WaitingRequest } from './interaction.js'
 import { Providers, type TenantProvider } from './providers.js'
+import { TokenUnit } from './token-unit.js'
 
 type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>
 type OidcSession = InstanceType<Provider['Session']>
@@ -34,10 +37,14 @@ const originOf = (uri: unknown): string | undefined => {
 
 @Injectable()
 export class ProviderInteractions extends Interactions {
+  /** By raw request. */
+  readonly #found = new WeakMap<IncomingMessage, Found>()
+
   constructor(
     @Inject(Providers) private readonly providers: Providers,
     @Inject(Sessions) private readonly sessions: Sessions,
     @Inject(Consents) private readonly consents: Consents,
+    @Inject(Rows) private readonly rows: Rows,
     @Inject(Clock) private readonly clock: Clock,
   ) {
     super()
@@ -75,14 +82,23 @@ export class ProviderInteractions extends Interactions {
     const found = await this.#find(exchange, uid)
     if (!found) return undefined
     const { at, interaction, client } = found
-    const { tenant, provider } = at
+    const { tenant } = at
     const signIn = { tenant: tenant.id, user, method, meta, client: String(client.clientId), application: text(client.pavan_application, 64) }
     const known = interaction.session
     const again = known?.accountId === user && known.uid && (await this.sessions.find(tenant.id, known.uid)) ? known.uid : undefined
+    const unit = new TokenUnit()
+    let session = again
     if (again) await this.sessions.signIn(again, signIn)
-    const session = again ?? (await this.sessions.start(signIn, tenant.settings.lifetimes.sessionSeconds))
+    else {
+      const begun = await this.sessions.begin(signIn, tenant.settings.lifetimes.sessionSeconds)
+      session = begun.id
+      unit.add(begun.row)
+    }
     const login = { accountId: user, remember, amr: [...amr[method]], ts: this.#seconds(), session }
-    return provider.interactionResult(exchange.req, exchange.res, { login, ...(interaction.prompt.name === 'create' ? { create: {} } : {}) })
+    interaction.result = { ...interaction.lastSubmission, login, ...(interaction.prompt.name === 'create' ? { create: {} } : {}) }
+    await unit.collect(() => interaction.persist())
+    await unit.commit(this.rows)
+    return interaction.returnTo
   }
 
   async finishConsent(exchange: Exchange, uid: string, meta: EventMeta): Promise<string | undefined> {
@@ -104,13 +120,22 @@ export class ProviderInteractions extends Interactions {
     if (missing.missingOIDCClaims) grant.addOIDCClaims([...missing.missingOIDCClaims])
     for (const [indicator, scopes] of Object.entries(missing.missingResourceScopes ?? {})) grant.addResourceScope(indicator, scopes.join(' '))
     await this.consents.give({ tenant: tenant.id, user, client: clientId, meta }, asked)
-    return provider.interactionResult(exchange.req, exchange.res, { consent: { grantId: await grant.save() } })
+    const unit = new TokenUnit()
+    await unit.collect(async () => {
+      interaction.result = { ...interaction.lastSubmission, consent: { grantId: await grant.save() } }
+      await interaction.persist()
+    })
+    await unit.commit(this.rows)
+    return interaction.returnTo
   }
 
   async abort(exchange: Exchange, uid: string): Promise<string | undefined> {
     const found = await this.#find(exchange, uid)
-    const result = { error: 'access_denied', error_description: 'End-User aborted interaction' }
-    return found?.at.provider.interactionResult(exchange.req, exchange.res, result, { mergeWithLastSubmission: false })
+    if (!found) return undefined
+    const { interaction } = found
+    interaction.result = { error: 'access_denied', error_description: 'End-User aborted interaction' }
+    await interaction.persist()
+    return interaction.returnTo
   }
 
   async startSession(exchange: Exchange, { user, method, meta, remember = true }: SignedIn): Promise<CurrentUser> {
@@ -153,16 +178,29 @@ export class ProviderInteractions extends Interactions {
   }
 
   async #find(exchange: Exchange, uid: string): Promise<Found | undefined> {
+    const before = this.#found.get(exchange.req)
+    if (before) return this.#again(before)
     const at = await this.#at(exchange)
     if (!at) return undefined
     try {
       const interaction = await at.provider.interactionDetails(exchange.req, exchange.res)
       const client = interaction.uid === uid ? await at.provider.Client.find(String(interaction.params.client_id)) : undefined
-      return client && { at, interaction, client: client as unknown as Record<string, unknown> }
+      if (!client) return undefined
+      const found = { at, interaction, client: client as unknown as Record<string, unknown> }
+      this.#found.set(exchange.req, found)
+      return found
     } catch (error) {
       if (error instanceof errors.SessionNotFound) return undefined
       throw error
     }
+  }
+
+  /** Checking the password took its time: whether the request still waits is looked up again, its cookie is not. */
+  async #again({ at, client, interaction: { uid, session } }: Found): Promise<Found | undefined> {
+    const interaction = await at.provider.Interaction.find(uid)
+    if (!interaction) return undefined
+    if (session?.uid && (await at.provider.Session.findByUid(session.uid))?.accountId !== session.accountId) return undefined
+    return { at, client, interaction }
   }
 
   async #session({ provider }: TenantProvider, { req, res }: Exchange) {

@@ -14,7 +14,7 @@ import { keysAt, nextChange } from '../signing-key/signing-keys.decider.js'
 import { SigningKeyMaker } from '../signing-key/signing-keys.js'
 import { AccountSource } from './account-source.js'
 import { ApiResources } from './api-resources.js'
-import { ArtifactAdapter, RefreshTokenAdapter, ReplayAdapter, WaitingAdapter, type AdapterParts } from './artifact-adapters.js'
+import { ArtifactAdapter, RefreshTokenAdapter, ReplayAdapter, WaitingAdapter, type AdapterParts, type KeptInteraction } from './artifact-adapters.js'
 import { ClientAdapter } from './client-adapter.js'
 import { CookieKeys } from './cookie-keys.js'
 import { GrantPolicy } from './grant-policy.js'
@@ -40,6 +40,8 @@ export interface TenantProvider {
 
 /** Providers kept in memory; one takes about half a megabyte. */
 const kept = 200
+/** Requests that wait for a person, kept opened in memory; one takes about a kilobyte. */
+const keptInteractions = 2000
 
 /**
  * The library makes its URLs from the Host header and the proxy's headers. Ours are known: whatever a caller or a proxy writes there
@@ -55,6 +57,7 @@ const nameHost = (request: IncomingMessage, { host, protocol }: URL): void => {
 export class Providers {
   readonly #kept = new Recent<Promise<TenantProvider>>(kept)
   readonly #base: URL
+  readonly #interactions: Recent<KeptInteraction> | undefined
 
   constructor(
     @Inject(TenantDirectory) private readonly tenants: TenantDirectory,
@@ -77,6 +80,7 @@ export class Providers {
     @Inject(Log) private readonly log: Log,
   ) {
     this.#base = new URL(tenants.baseUrl)
+    this.#interactions = rows.shared ? undefined : new Recent(keptInteractions)
     tenants.onChange((tenant) => this.#kept.delete(tenant))
     notices.sendBy((notice) => this.#tellClient(notice))
     signingKeys.onRotated((tenant) => this.#kept.delete(tenant))
@@ -115,7 +119,7 @@ export class Providers {
     const now = this.clock.now()
     const [keys, cookieKeys] = await Promise.all([this.signingKeys.ensure(tenant.id), this.cookieKeys.of(tenant.id)])
     const { baseUrl, apiIndicator } = this.tenants
-    const parts = { tenant: tenant.id, rows: this.rows, clock: this.clock }
+    const parts = { tenant: tenant.id, rows: this.rows, clock: this.clock, interactions: this.#interactions }
     const provider = new Provider(
       this.tenants.issuerOf(tenant),
       configurationOf({

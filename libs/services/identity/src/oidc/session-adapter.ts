@@ -4,6 +4,7 @@ import { insert, patch, remove } from '@pavan/platform/views/changes.js'
 import { sessionRows, type SessionRow } from '../session/sessions.table.js'
 import { BaseAdapter, withoutBearer } from './artifact-adapters.js'
 import { fingerprint } from './oidc-tables.js'
+import { currentUnit } from './token-unit.js'
 
 /** The row is keyed by the session's id, so that a new cookie (after each sign-in) is a change of the row and not another row. */
 export class SessionAdapter extends BaseAdapter {
@@ -26,6 +27,9 @@ export class SessionAdapter extends BaseAdapter {
       seenAt: this.parts.clock.now(),
       expiresAt: this.expiry(payload, expiresIn),
     }
+    const unit = currentUnit()
+    // Somebody is signed in: `Sessions` made the row before.
+    if (unit && payload.accountId !== undefined) return unit.add(patch(sessionRows, key, fields, { phase: 'alive' }), 'Session') as undefined
     if (await this.apply(patch(sessionRows, key, fields, { phase: 'alive' }))) return
     const row: SessionRow = { tenant: this.parts.tenant, id, phase: 'alive', ...fields }
     if (await this.apply(insert(sessionRows, key, row))) return

@@ -2,7 +2,8 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import * as oidc from 'openid-client'
 import type { ClientSettings } from '@pavan/contracts'
-import { callback, machine, ProviderUnderTest, spa, type PlayedClient } from '../spec/provider-under-test.js'
+import { Sessions } from '../session/sessions.js'
+import { callback, machine, PlayedAccounts, ProviderUnderTest, spa, type PlayedClient } from '../spec/provider-under-test.js'
 
 let system: ProviderUnderTest
 beforeAll(async () => {
@@ -165,3 +166,43 @@ test('an access token of a person who is blocked meanwhile opens nothing', async
   await expect(oidc.fetchUserInfo(client.config, tokens.access_token, 'usr_eve')).rejects.toThrow(/./)
   expect((await refresh('blocked', client, tokens.refresh_token as string)).body.error).toBe('invalid_grant')
 })
+
+test('the way back from a sign-in: the session lives once, and one code is given', async () => {
+  const tenant = await system.tenant('resumed')
+  const client = await system.client(tenant, 'resumed', spa)
+  const { browser, url } = await signedInAndReturning(client)
+  // Nobody goes on before all have found the sign-in and looked the person up.
+  const everybody = Promise.withResolvers<void>()
+  const accounts = system.get(PlayedAccounts)
+  let come = 0
+  const find = jest.spyOn(accounts, 'find').mockImplementation(async (_, user) => {
+    if (++come === parallel) everybody.resolve()
+    await everybody.promise
+    return accounts.people.get(user)
+  })
+  const visits = await many(() => browser.copy().visit(url))
+  find.mockRestore()
+  expect(visits.filter((visit) => visit.url.searchParams.has('code'))).toHaveLength(1)
+  expect(new Set(visits.filter(({ status }) => status >= 400).map(({ status }) => status))).toEqual(new Set([400]))
+  expect((await system.events(tenant)).map(({ type }) => type).slice(1)).toEqual(['session.started', 'sign-in.succeeded'])
+})
+
+test('a session that is ended on the way back from the sign-in gives no code, and its cookie is nobody', async () => {
+  const tenant = await system.tenant('overtaken')
+  const client = await system.client(tenant, 'overtaken', spa)
+  const { browser, url } = await signedInAndReturning(client)
+  expect(await system.get(Sessions).endAll(tenant, 'usr_ada', 'revoked', { meta: { actor: { type: 'system', id: 'spec' } } })).toBe(1)
+  const visit = await browser.visit(url)
+  expect(visit).toMatchObject({ status: 400, body: expect.stringContaining('login_required') })
+  expect(visit.headers.getSetCookie()).toEqual([])
+  expect(JSON.parse((await browser.visit(`${system.issuer('overtaken')}/account`)).body)).toEqual({})
+})
+
+/** A browser whose person has just signed in, and the address that leads it back into the authorization request. */
+const signedInAndReturning = async (client: PlayedClient) => {
+  const browser = system.browser()
+  browser.pauseAt = /\/auth\/[^/]+$/
+  const { visit } = await system.authorize(client, browser)
+  browser.pauseAt = undefined
+  return { browser, url: visit.url }
+}

@@ -3,34 +3,47 @@
  * It is collected while oidc-provider works and committed once, before the answer leaves, so that of many parallel uses
  * exactly one finds its condition true, and a crash leaves either everything or nothing.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { Provider } from 'oidc-provider'
 import type { RowChange, Rows } from '@pavan/platform/views/rows.js'
 
 /** What was presented and may be used once. */
-export type Presented = 'AuthorizationCode' | 'RefreshToken'
+export type Presented = 'AuthorizationCode' | 'RefreshToken' | 'Interaction' | 'Session'
 
 export class TokenUnit {
   readonly #changes: RowChange[] = []
   readonly #guards = new Map<number, Presented>()
+  readonly #done: (() => void)[] = []
   /** Refresh token families that this request rotates: family → hash of the token that was presented. */
   readonly rotating = new Map<string, string>()
 
-  add(change: RowChange<any>, guard?: Presented): void {
+  /** `done` is called when the change is written. */
+  add(change: RowChange<any>, guard?: Presented, done?: () => void): void {
+    if (done) this.#done.push(done)
     if (guard) this.#guards.set(this.#changes.length, guard)
     this.#changes.push(change as RowChange)
+  }
+
+  /** Has the adapters that `work` calls collect here. For pages, which are no request of oidc-provider. */
+  collect<T>(work: () => Promise<T>): Promise<T> {
+    return collecting.run(this, work)
   }
 
   /** Writes everything. Answers what somebody else used first; then nothing is written. */
   async commit(rows: Rows): Promise<Presented | undefined> {
     if (this.#changes.length === 0) return undefined
     const result = await rows.apply(this.#changes as RowChange<any>[])
-    if (result.applied) return undefined
+    if (result.applied) {
+      for (const done of this.#done) done()
+      return undefined
+    }
     const lost = result.because === 'condition' ? this.#guards.get(result.failed) : undefined
-    if (!lost) throw new Error('an unconditional write of a token request was refused')
+    if (!lost) throw new Error('an unconditional write of a request was refused')
     return lost
   }
 }
 
+const collecting = new AsyncLocalStorage<TokenUnit>()
 const units = new WeakMap<object, TokenUnit>()
 
 /** Begins to collect for a request (its Koa context). */
@@ -40,8 +53,10 @@ export const beginUnit = (context: object): TokenUnit => {
   return unit
 }
 
-/** The unit of the request that is running, if it is a token request. */
+/** What the running request collects in; undefined where each write is made at once. */
 export const currentUnit = (): TokenUnit | undefined => {
+  const unit = collecting.getStore()
+  if (unit) return unit
   const context = Provider.ctx as object | undefined
   return context && units.get(context)
 }

@@ -160,7 +160,9 @@ export class InteractionPages {
       'forgot-sent': { template: 'notice', title: (t) => t.checkMail, lead: (t) => t.linkSent },
     }
     const page = titles[state.step] ?? titles['sign-in']
-    this.pages.send(reply, tenant, { ...common, ...(page as Pick<PageInput, 'template' | 'title' | 'lead'>) })
+    // Nothing was typed yet, and nothing is known of who comes.
+    const blank = state.trail.length === 0 && !problem && !common.values.email && !values.challenge
+    this.pages.send(reply, tenant, { ...common, ...(page as Pick<PageInput, 'template' | 'title' | 'lead'>), visit: blank ? waiting.uid : undefined })
   }
 
   #leave(visit: Visit, url: string | undefined): void {

@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Liquid, type Template } from 'liquidjs'
 import { defaultTenantSettings } from '@pavan/contracts'
 import type { Tenant } from '../oidc/tenant-directory.js'
+import { Recent } from '../oidc/recent.js'
 import { readableOnWhite, textOn } from './contrast.js'
 import { acceptedLanguages, chooseLanguage, languages, type Language, type PageProblem } from './messages.js'
 import { templates, type TemplateName } from './templates.js'
@@ -24,6 +25,8 @@ export interface PageInput {
   /** Origin that a form may lead to besides ours. */
   readonly leadsTo?: string
   readonly status?: number
+  /** Id of the visit as it stands in the values, for a page with nothing else of one person: it is kept, and the next visit gets it with its own id. */
+  readonly visit?: string
 }
 
 export interface Rendered {
@@ -33,6 +36,8 @@ export interface Rendered {
 }
 
 const busySeconds = 2
+/** Kept pages of a tenant, 6 KB each: one for each client and language. */
+const keptPages = 100
 
 /** The look of pages that belong to no tenant. */
 export const plainLook: Look = { name: 'Pavan', settings: defaultTenantSettings }
@@ -41,6 +46,10 @@ export const plainLook: Look = { name: 'Pavan', settings: defaultTenantSettings 
 export class PageRenderer {
   readonly #liquid = new Liquid({ outputEscape: 'escape' })
   readonly #parsed = new Map<TemplateName, Template[]>()
+  /** A tenant's row is another object as soon as something of it changes. */
+  readonly #kept = new WeakMap<Look, Recent<Rendered>>()
+  /** Where id and nonce go in a kept page; nobody outside can know them. */
+  readonly #places = { visit: randomBytes(16).toString('hex'), nonce: randomBytes(16).toString('hex') }
 
   language({ settings }: Look, wanted: readonly string[]): Language {
     return chooseLanguage(wanted, settings.languages.offered, settings.languages.default)
@@ -59,10 +68,26 @@ export class PageRenderer {
 
   render(look: Look, input: PageInput): Rendered {
     const language = this.language(look, input.wanted)
+    const nonce = randomBytes(16).toString('base64url')
+    const { visit } = input
+    if (visit === undefined) return this.#make(look, input, language, nonce)
+    const { messages } = languages[language]
+    const values = JSON.stringify(input.values).replaceAll(visit, this.#places.visit)
+    const key = JSON.stringify([input.template, language, input.leadsTo, input.title(messages), input.lead?.(messages), values])
+    let kept = this.#kept.get(look)
+    if (!kept) this.#kept.set(look, (kept = new Recent(keptPages)))
+    let page = kept.get(key)
+    if (!page) kept.set(key, (page = this.#make(look, { ...input, values: JSON.parse(values) as PageInput['values'] }, language, this.#places.nonce)))
+    return {
+      html: page.html.replaceAll(this.#places.visit, visit).replaceAll(this.#places.nonce, nonce),
+      policy: page.policy.replaceAll(this.#places.nonce, nonce),
+    }
+  }
+
+  #make(look: Look, input: PageInput, language: Language, nonce: string): Rendered {
     const { messages: t, direction } = languages[language]
     const { branding, password } = look.settings
     const rightToLeft = direction === 'rtl'
-    const nonce = randomBytes(16).toString('base64url')
     let parsed = this.#parsed.get(input.template)
     if (!parsed) this.#parsed.set(input.template, (parsed = this.#liquid.parse(templates[input.template])))
     const html = this.#liquid.renderSync(parsed, {

@@ -2,6 +2,7 @@ import { decodeJwt } from 'jose'
 import * as oidc from 'openid-client'
 import { subjectErased, userBlocked, userPasswordChanged } from '@pavan/contracts'
 import { AccessEngine } from '@pavan/platform/access/access-engine.js'
+import { KeyRing } from '@pavan/platform/privacy/key-ring.js'
 import { user } from '@pavan/platform/testing/service-under-test.js'
 import { until } from '@pavan/platform/testing/until.js'
 import { ProviderUnderTest, spa, type PlayedClient } from '../spec/provider-under-test.js'
@@ -115,6 +116,16 @@ test('a session survives a new cookie, and a cookie of before is nobody', async 
   old.cookies = before
   expect(JSON.parse((await old.visit(`${system.issuer('rotated')}/account`)).body)).toEqual({})
   expect((await system.events(tenant, 'sign-in.succeeded')).map(({ data }) => data.method)).toEqual(['password', 'password'])
+})
+
+test('whoever was erased while their password was checked is refused, and has no session', async () => {
+  const tenant = await system.tenant('late')
+  const meta = { actor: { type: 'user', id: 'usr_late' }, origin: { address: '192.0.2.1' } } as const
+  await system.get(Sessions).start({ tenant, user: 'usr_late', method: 'password', meta }, 60)
+  await system.get(KeyRing).destroy(tenant, 'usr_late')
+  const late = system.get(Sessions).start({ tenant, user: 'usr_late', method: 'password', meta }, 60)
+  await expect(late).rejects.toMatchObject({ code: 'request.subject.erased' })
+  expect(await system.get(Sessions).list(tenant, 'usr_late')).toHaveLength(1)
 })
 
 describe('what happens to the person ends sessions', () => {

@@ -1,8 +1,9 @@
 /** Starts, lists and ends browser sessions: the aggregate says what happened, the row is what the provider works with. */
 import { Inject, Injectable } from '@nestjs/common'
-import { Clock, orThrow, type EventMeta } from '@pavan/kernel'
+import { Clock, orThrow, refuse, RefusalError, type EventMeta } from '@pavan/kernel'
 import { sessionEnded, sessionStarted, signInSucceeded } from '@pavan/contracts'
 import { Aggregates, type Aggregate } from '@pavan/platform/events/aggregates.js'
+import { SubjectErased } from '@pavan/platform/privacy/key-ring.js'
 import { Ids } from '@pavan/platform/service/ids.js'
 import { insert, keyOf, patch, remove, removeAll } from '@pavan/platform/views/changes.js'
 import { Rows, type RowChange } from '@pavan/platform/views/rows.js'
@@ -55,17 +56,25 @@ export class Sessions extends UserSessions {
 
   /** Begins a session of at most `seconds`. Answers its id. */
   async start(signIn: SignIn, seconds: number): Promise<string> {
+    const { id, row } = await this.begin(signIn, seconds)
+    await this.rows.apply([row])
+    return id
+  }
+
+  /** Writes the events of a new session. It lives when its row is written, together with whatever depends on it. */
+  async begin(signIn: SignIn, seconds: number): Promise<{ readonly id: string; readonly row: RowChange<SessionRow> }> {
     const { tenant, user, method, client, application, meta } = signIn
     const id = this.ids.make('session')
     const now = this.clock.now()
     const endsAt = now + seconds * 1000
-    orThrow(
-      await this.#aggregate.handle({ tenant, id, subject: user, meta }, { type: 'start', session: id, user, method, client, application, expiresAt: endsAt }),
-    )
+    const events = orThrow(session.decide({ type: 'start', session: id, user, method, client, application, expiresAt: endsAt }, session.initial))
+    // Nobody has used the new id before, so there is nothing to load.
+    await this.#aggregate.append({ tenant, id, subject: user, meta }, events).catch((error: unknown) => {
+      throw error instanceof SubjectErased ? RefusalError.from(refuse('request.subject.erased')) : error
+    })
     const row: SessionRow = { tenant, id, phase: 'alive', user, method, startedAt: now, seenAt: now, endsAt, expiresAt: endsAt, personal: meta.origin }
-    await this.rows.apply([insert(sessionRows, keyOf(tenant, id), row)])
     countSignIn(method, 'success')
-    return id
+    return { id, row: insert(sessionRows, keyOf(tenant, id), row) }
   }
 
   /** A session of the past, from another system: it began and is over. */

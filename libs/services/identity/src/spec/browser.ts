@@ -16,6 +16,8 @@ export interface Visit {
 
 export class Browser {
   cookies: Cookie[] = []
+  /** A path where a visit ends without going on. */
+  pauseAt: RegExp | undefined
 
   constructor(
     private readonly origin: string,
@@ -44,7 +46,7 @@ export class Browser {
       if (response.status < 300 || response.status >= 400 || !location) return { status: response.status, url: at, headers: response.headers, body, steps }
       at = new URL(location, at)
       next = {}
-      if (at.origin !== this.origin) return { status: response.status, url: at, headers: response.headers, body, steps }
+      if (at.origin !== this.origin || this.pauseAt?.test(at.pathname)) return { status: response.status, url: at, headers: response.headers, body, steps }
     }
     throw new Error('too many redirects')
   }

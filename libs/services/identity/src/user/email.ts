@@ -2,6 +2,8 @@
 import { domainToASCII } from 'node:url'
 import { z } from 'zod'
 
+const ascii = z.email()
+
 /**
  * The form in which an address is kept, sent to and compared: NFKC (so that full-width letters are the ordinary ones), lower case, the domain in
  * its ASCII form (RFC 5890). Plus-addresses stay distinct. Undefined when it is no address (RFC 5321: at most 254 octets).
@@ -13,7 +15,7 @@ export const normalizeEmail = (text: string): string | undefined => {
   const address = `${local}@${host}`
   return host &&
     address.length <= 254 &&
-    z.email().safeParse(`${/^[\x21-\x7e]+$/.test(local) ? local : 'x'}@${host}`).success &&
+    ascii.safeParse(`${/^[\x21-\x7e]+$/.test(local) ? local : 'x'}@${host}`).success &&
     !/[\s<>"(),:;\\[\]\p{C}]/u.test(local)
     ? address
     : undefined

@@ -90,21 +90,22 @@ export class Users extends AccountSource {
     const subject = id === undefined ? undefined : (await this.#users.load(tenant, id)).state
     const tenantSettings = (await this.tenants.byId(tenant))?.settings
     const settings = tenantSettings?.lockout
-    const address = meta.origin?.address
     const fail = async (reason: Failure['reason'], refused: 'wrong' | 'locked' | 'blocked'): Promise<AttemptResult> => {
       await this.#fail(tenant, { user: id, method: 'password', reason, client, application }, meta)
       countSignIn('password', reason)
       return { refused }
     }
-    if (settings && (await this.lockouts.locked(tenant, email, address, settings))) return fail('locked', 'locked')
+    const counted = this.lockouts.of(tenant, email, meta.origin?.address)
+    if (settings && (await this.lockouts.standing(counted, settings)).locked) return fail('locked', 'locked')
     const right = await this.passwords.check(password, subject?.passwordHash)
     if (!right) {
-      if (settings) await this.lockouts.count(tenant, { email, address, user: id, meta }, settings)
+      if (settings) await this.lockouts.count(counted, { user: id, meta }, settings)
       return fail(id === undefined ? 'unknown-account' : 'wrong-password', 'wrong')
     }
     // Of many guesses at once, a right one is worth nothing when the wrong ones before it have reached the limit meanwhile.
-    if (settings && (await this.lockouts.locked(tenant, email, address, settings))) return fail('locked', 'locked')
-    await this.lockouts.clear(tenant, email)
+    const standing = settings && (await this.lockouts.standing(counted, settings))
+    if (standing?.locked) return fail('locked', 'locked')
+    if (standing?.counted) await this.lockouts.clear(counted)
     if (subject?.phase !== 'active') return fail('blocked', 'blocked')
     const user = id as string
     if (subject.emailVerified || unverifiedToo || !tenantSettings?.registration.requireVerifiedEmail) return { user }
