@@ -2,9 +2,9 @@
  * Promise 8: sign-up, sign-in, reset and resend say the same about known and unknown addresses, in text, status and time; and the log names
  * nobody. Times are judged by the ratio of medians of interleaved samples, so that a busy machine slows both alike.
  */
-import { Browser, call } from './support/http.js'
-import { System } from './support/system.js'
-import { authorizationUrl, callback, mailTo, makeTenant, type Tenant } from './support/tenant.js'
+import { Browser, call } from '../support/http.js'
+import { System } from '../support/system.js'
+import { authorizationUrl, callback, mailTo, makeTenant, type Tenant } from '../support/tenant.js'
 
 const samples = 20
 /** Of medians, known to unknown and the other way round. */
