@@ -12,6 +12,8 @@ export interface Partition {
 interface Tail {
   events: StoredEvent[]
   last: number
+  /** What was handed out last: groups that keep up all ask for the same events, and get the same array. */
+  slice: { readonly after: number; readonly limit: number; readonly last: number; readonly events: readonly StoredEvent[] } | undefined
 }
 const tailLength = 2_000
 
@@ -43,7 +45,7 @@ export class BusLog {
     if (tail) {
       if (after >= tail.last) return []
       const first = tail.last - tail.events.length + 1
-      if (after + 1 >= first) return tail.events.slice(after + 1 - first, after + 1 - first + limit)
+      if (after + 1 >= first) return sliceOf(tail, after, limit, after + 1 - first)
     }
     return this.#db.reader
       .statement('SELECT event FROM log WHERE context = ? AND p = ? AND seq > ? ORDER BY seq LIMIT ?')
@@ -81,7 +83,7 @@ export class BusLog {
     const tail = this.#tails.get(name)
     if (!tail) {
       // Older records may be missing here, so the memory begins where this process began to publish.
-      if (seq === this.last(event.context, p)) this.#tails.set(name, { events: [event], last: seq })
+      if (seq === this.last(event.context, p)) this.#tails.set(name, { events: [event], last: seq, slice: undefined })
       return
     }
     if (seq <= tail.last) return
@@ -93,6 +95,14 @@ export class BusLog {
     tail.last = seq
     if (tail.events.length > 2 * tailLength) tail.events = tail.events.slice(-tailLength)
   }
+}
+
+const sliceOf = (tail: Tail, after: number, limit: number, start: number): readonly StoredEvent[] => {
+  const { slice, last } = tail
+  if (slice && slice.after === after && slice.last === last && slice.limit === limit) return slice.events
+  const events = tail.events.slice(start, start + limit)
+  tail.slice = { after, limit, last, events }
+  return events
 }
 
 const nameOf = (context: string, p: number): string => `${p}/${context}`

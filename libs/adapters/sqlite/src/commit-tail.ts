@@ -1,10 +1,14 @@
 /** The newest commits of a store as they lie in its file, without gaps: a relay that keeps up with the writers never reads the file. */
+import type { StoredEvent } from '@pavan/platform/events/event-store.js'
+
 export interface CommitRow {
   readonly seq: number
   readonly stream: string
   readonly version: number
   /** JSON text. */
   readonly events: string
+  /** What the text says, where it need not be read again. */
+  readonly opened?: readonly StoredEvent[]
 }
 
 const longest = 1_000

@@ -52,7 +52,8 @@ export class SqliteEventStore extends EventStore {
       default: {
         const [outcome, version, seq] = answer
         if (outcome === 'appended') {
-          this.#tail.remember({ seq, stream: name, version, events: text }, events.length)
+          const opened = this.#placed(events, stream, version, seq)
+          this.#tail.remember({ seq, stream: name, version, events: text, opened }, events.length)
           this.#wake()
         }
         return { version, position: { p: 0, seq }, repeated: outcome === 'repeated' }
@@ -109,17 +110,14 @@ export class SqliteEventStore extends EventStore {
     })
   }
 
-  #open(row: CommitRow): StoredEvent[] {
-    const events = JSON.parse(row.events) as NewEvent[]
-    const stream = parseStreamName(row.stream)
+  #open(row: CommitRow): readonly StoredEvent[] {
+    return row.opened ?? this.#placed(JSON.parse(row.events) as NewEvent[], parseStreamName(row.stream), row.version, row.seq)
+  }
+
+  /** The events of a commit with their places; `version` and `seq` are those of the last one. */
+  #placed(events: readonly NewEvent[], stream: StreamId, version: number, seq: number): StoredEvent[] {
     const before = events.length - 1
-    return events.map((event, i) => ({
-      ...event,
-      context: this.#context,
-      stream,
-      version: row.version - before + i,
-      position: { p: 0, seq: row.seq - before + i },
-    }))
+    return events.map((event, i) => ({ ...event, context: this.#context, stream, version: version - before + i, position: { p: 0, seq: seq - before + i } }))
   }
 
   #encode(tenant: string, change: ClaimChange): EncodedClaim {

@@ -68,6 +68,11 @@ export abstract class EventConsumer {
   /** The changes that an event makes. A throw parks the event's stream. Undefined: the event is none of this consumer's. */
   protected abstract process(event: StoredEvent, flush: () => Promise<void>, pending: Changes): Promise<Changes> | Changes | undefined
 
+  /** Whether any event of a batch is this consumer's; where none is, none is looked at. */
+  protected concernsAny(_batch: BusBatch): boolean {
+    return true
+  }
+
   /** Told of an event that could not be processed, so that its stream is parked. */
   protected onParked(_event: StoredEvent, _error: unknown): void {}
 
@@ -192,8 +197,13 @@ export abstract class EventConsumer {
     return result
   }
 
-  async #handle({ context, p, events }: BusBatch): Promise<void> {
+  async #handle(batch: BusBatch): Promise<void> {
+    const { context, p, events } = batch
     let done = await this.position(context, p)
+    if (this.#parked.size === 0 && !this.concernsAny(batch)) {
+      const last = events.at(-1)?.position.seq ?? 0
+      return last > done ? this.#advance([], { context, p, to: last, concerned: false }) : undefined
+    }
     let pending: RowChange<any>[] = []
     /** Up to which event `pending` is complete. */
     let upTo = done

@@ -1,5 +1,6 @@
 /** Runs a reaction: at least once for every event, with command ids that make repeats harmless. */
 import type { RecordedEvent } from '@pavan/kernel'
+import type { BusBatch } from './bus.js'
 import type { StoredEvent } from '../events/event-store.js'
 import { upcast } from '../events/upcasters.js'
 import type { EventCipher } from '../privacy/event-cipher.js'
@@ -34,6 +35,10 @@ export class ReactionRunner extends EventConsumer {
     const byType = handlersByType(handlers)
     super(`reaction:${reaction}`, byType.contexts, rows, log)
     this.#handlers = byType
+  }
+
+  protected override concernsAny(batch: BusBatch): boolean {
+    return this.#handlers.some(batch)
   }
 
   protected process(stored: StoredEvent): Promise<Changes> | undefined {

@@ -15,6 +15,8 @@ const keyFor = (part: Part, event: Pick<NewEvent, 'subject' | 'meta'>, tenant: s
   return part === 'origin' && actor.type === 'user' ? actor.id : (event.subject ?? tenant)
 }
 
+const isPromise = (value: unknown): boolean => value instanceof Promise
+
 export class EventCipher {
   constructor(private readonly keys: KeyRing) {}
 
@@ -24,11 +26,22 @@ export class EventCipher {
     event: Omit<NewEvent, Part | 'meta'> & { readonly personal?: unknown; readonly secret?: unknown; readonly meta: RecordedEvent['meta'] },
   ): Promise<NewEvent> {
     const { origin, ...meta } = event.meta
-    const { personal, secret, ...open } = event
-    const seal = (part: Part, value: unknown) =>
-      value === undefined ? undefined : this.keys.seal(stream.tenant, keyFor(part, event, stream.tenant), place(stream, event.id, part), value)
-    const [sealedPersonal, sealedSecret, sealedOrigin] = await Promise.all([seal('personal', personal), seal('secret', secret), seal('origin', origin)])
-    return { ...open, meta, personal: sealedPersonal, secret: sealedSecret, origin: sealedOrigin }
+    const parts = [
+      this.#seal('personal', event.personal, stream, event),
+      this.#seal('secret', event.secret, stream, event),
+      this.#seal('origin', origin, stream, event),
+    ]
+    // Keys that are open need no waiting.
+    const [personal, secret, sealedOrigin] = (parts.some(isPromise) ? await Promise.all(parts) : parts) as (string | undefined)[]
+    return { ...event, meta, personal, secret, origin: sealedOrigin }
+  }
+
+  #seal(part: Part, value: unknown, stream: StreamId, event: Pick<NewEvent, 'id' | 'subject' | 'meta'>): string | undefined | Promise<string> {
+    if (value === undefined) return undefined
+    const { tenant } = stream
+    const subject = keyFor(part, event, tenant)
+    const at = place(stream, event.id, part)
+    return this.keys.sealNow(tenant, subject, at, value) ?? this.keys.seal(tenant, subject, at, value)
   }
 
   /** The event as a decider or a view sees it. What was sealed under a destroyed key is `undefined`. */

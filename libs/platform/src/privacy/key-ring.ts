@@ -28,7 +28,13 @@ export class KeyRing {
   async seal(tenant: string, subject: string, aad: string, plain: unknown): Promise<string> {
     const key = this.#cached(tenant, subject) ?? (await this.#load(tenant, subject, true))
     if (!key) throw new SubjectErased()
-    return encrypt(key, Buffer.from(JSON.stringify(plain)), aad).toString('base64')
+    return sealed(key, aad, plain)
+  }
+
+  /** The same at once, where the key is open already; else undefined. */
+  sealNow(tenant: string, subject: string, aad: string, plain: unknown): string | undefined {
+    const key = this.#cached(tenant, subject)
+    return key && sealed(key, aad, plain)
   }
 
   /** The value, or `undefined` when the key is destroyed. Throws when the text was changed or moved to another place. */
@@ -103,5 +109,7 @@ export class KeyRing {
     }
   }
 }
+
+const sealed = (key: KeyObject, aad: string, plain: unknown): string => encrypt(key, JSON.stringify(plain), aad).toString('base64')
 
 const associated = (tenant: string, subject: string): string => `key/${tenant}/${subject}`

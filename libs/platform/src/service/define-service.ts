@@ -7,6 +7,7 @@ import type { ReactionDefinition } from '../bus/define-reaction.js'
 import type { JobDefinition } from '../jobs/define-job.js'
 import type { ViewDefinition } from '../views/define-view.js'
 import type { TableDefinition } from '../views/rows.js'
+import type { FindDirect } from './direct-routes.js'
 import type { RawRoutes } from './raw-routes.js'
 
 /** Rows that an erased person leaves behind. */
@@ -50,6 +51,8 @@ export interface ServiceDefinition {
   readonly notices?: (get: Resolve) => Promise<readonly Notice[]>
   /** Mounts an engine that owns its raw routes, such as an OpenID provider. */
   readonly mount?: (fastify: FastifyInstance, get: Resolve) => Promise<void> | void
+  /** Finds those of the engine's routes that need nothing of Fastify. They have to be mounted, too. */
+  readonly direct?: (get: Resolve) => FindDirect
 }
 
 /** Something that whoever started the system should know next: `Set-up link: http://…`. */

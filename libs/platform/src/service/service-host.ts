@@ -22,6 +22,7 @@ import { Rows } from '../views/rows.js'
 import { Views } from '../views/views.js'
 import { accessParts } from './access-parts.js'
 import { Compaction, compactionOf } from './compaction.js'
+import { directly } from './direct-routes.js'
 import { ServiceConfig, type Notice, type Resolve, type ServiceDefinition } from './define-service.js'
 import type { Environment } from './environment.js'
 import { makeFastifyApp } from './fastify-app.js'
@@ -120,7 +121,9 @@ export class ServiceHost implements KnownService {
     await definition.mount?.(fastify, this.#get as Resolve)
     await app.init()
     await fastify.ready()
-    this.handle = (request, response) => fastify.routing(request, response)
+    const routing: RequestHandler = (request, response) => fastify.routing(request, response)
+    const direct = definition.direct?.(this.#get as Resolve)
+    this.handle = direct ? directly(direct, routing, this.name, core.log) : routing
   }
 
   readonly #get: Get = (token) => this.#app.get(token as never, { strict: false })

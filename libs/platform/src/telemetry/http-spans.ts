@@ -2,7 +2,7 @@
  * Server spans (semantic conventions for HTTP): one at the gateway's door, one in the service behind it. The route's pattern is kept, never
  * the URL, the address or the user agent: `url.path`, which the conventions ask for, may hold one-time secrets here and is left out.
  */
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { Attributes } from '@opentelemetry/api'
 import { callerOf } from '../http/caller.js'
@@ -54,24 +54,28 @@ export const traceDoor = (handle: RequestHandler): RequestHandler => {
   }
 }
 
+/** The span of a request in a service, below the one at the door. Both get the name of the route, where there is one. */
+const within = (raw: IncomingMessage, service: string, route: string | undefined): RunningSpan | undefined => {
+  if (quiet.test(raw.url ?? '')) return undefined
+  const door = atDoor.get(raw)
+  const span = door ? tracing.source?.start({ kind: 'server', within: door.traceparent, ...begin(raw, service) }) : first(raw, service)
+  if (span && route !== undefined) {
+    for (const one of [span, ...(door ? [door] : [])]) {
+      one.rename(`${raw.method} ${route}`)
+      one.set({ 'http.route': route })
+    }
+  }
+  return span
+}
+
 /** Adds the spans of one service, as long as the tracing is on when the service is made. */
 export const traceService = (fastify: FastifyInstance, service: string): void => {
   if (!tracing.source) return
   const spans = new WeakMap<object, RunningSpan>()
   fastify.addHook('onRequest', (request, _reply, done) => {
-    const { raw } = request
-    const route = request.routeOptions.url
-    if (quiet.test(raw.url ?? '')) return done()
-    const door = atDoor.get(raw)
-    const span = door ? tracing.source?.start({ kind: 'server', within: door.traceparent, ...begin(raw, service) }) : first(raw, service)
+    const span = within(request.raw, service, request.routeOptions.url)
     if (!span) return done()
-    if (route !== undefined) {
-      for (const one of [span, ...(door ? [door] : [])]) {
-        one.rename(`${request.method} ${route}`)
-        one.set({ 'http.route': route })
-      }
-    }
-    spans.set(raw, span)
+    spans.set(request.raw, span)
     span.run(done)
   })
   fastify.addHook('onResponse', (request, reply, done) => {
@@ -79,4 +83,17 @@ export const traceService = (fastify: FastifyInstance, service: string): void =>
     if (span) finish(span, request.raw, reply.raw.statusCode, reply.raw.writableFinished)
     done()
   })
+}
+
+type Traced = (request: IncomingMessage, response: ServerResponse, route: string, work: () => void) => void
+
+/** The same for requests that do not pass Fastify; undefined when the tracing is off. */
+export const spanOfDirect = (service: string): Traced | undefined => {
+  if (!tracing.source) return undefined
+  return (request, response, route, work) => {
+    const span = within(request, service, route)
+    if (!span) return work()
+    response.once('close', () => finish(span, request, response.statusCode, response.writableFinished))
+    span.run(work)
+  }
 }

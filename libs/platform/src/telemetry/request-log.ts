@@ -1,4 +1,5 @@
 /** One log line and one measurement for each request: the route's pattern, never the URL, which may name a person. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { callerOf } from '../http/caller.js'
 import { requestContextOf } from '../http/request-context.js'
@@ -14,32 +15,41 @@ export const requestSeconds = metrics.histogram('http_server_request_duration_se
   buckets,
 })
 
-export const watchRequests = (fastify: FastifyInstance, service: string, log: Log): void => {
-  fastify.addHook('onRequest', (request, reply, done) => {
-    const context = requestContextOf(request.raw)
-    if (!reply.raw.hasHeader('x-request-id')) {
-      reply.raw.setHeader('x-request-id', context.requestId)
-      reply.raw.setHeader('traceparent', context.traceparent)
-    }
-    done()
-  })
-  fastify.addHook('onResponse', (request, reply, done) => {
-    const route = request.routeOptions.url ?? 'unknown'
-    const status = reply.raw.statusCode
-    const ms = reply.elapsedTime
-    requestSeconds.record(ms / 1000, { service, method: request.method, route, status })
-    const context = requestContextOf(request.raw)
+/** Names the request and its trace in the answer, unless the gateway in front has done so. */
+export const answerIds = (raw: object, response: ServerResponse): void => {
+  const context = requestContextOf(raw)
+  if (response.hasHeader('x-request-id')) return
+  response.setHeader('x-request-id', context.requestId)
+  response.setHeader('traceparent', context.traceparent)
+}
+
+/** Notes one answered request. `ms` is the time since its head was there. */
+export const requestRecorder =
+  (service: string, log: Log) =>
+  (raw: IncomingMessage, status: number, route: string, ms: number): void => {
+    requestSeconds.record(ms / 1000, { service, method: raw.method as string, route, status })
+    const context = requestContextOf(raw)
     const fields = {
-      method: request.method,
+      method: raw.method,
       route,
       status,
       ms: Math.round(ms * 10) / 10,
-      tenant: callerOf(request.raw)?.tenant,
+      tenant: callerOf(raw)?.tenant,
       request_id: context.requestId,
       trace_id: context.traceId,
     }
     if (status >= 500) log.warn(fields, 'request')
     else log.info(fields, 'request')
+  }
+
+export const watchRequests = (fastify: FastifyInstance, service: string, log: Log): void => {
+  const record = requestRecorder(service, log)
+  fastify.addHook('onRequest', (request, reply, done) => {
+    answerIds(request.raw, reply.raw)
+    done()
+  })
+  fastify.addHook('onResponse', (request, reply, done) => {
+    record(request.raw, reply.raw.statusCode, request.routeOptions.url ?? 'unknown', reply.elapsedTime)
     done()
   })
 }

@@ -126,3 +126,20 @@ describe("events that are none of a view's business, where other copies learn fr
     expect(await stored()).toBe(1)
   })
 })
+
+describe("a batch in which nothing is a view's business", () => {
+  const foreign = (seq: number): StoredEvent => ({ ...event(seq), type: 'role.renamed' })
+  const batch = (...events: readonly StoredEvent[]) => ({ context: 'authorization', p: 0, events })
+
+  it('moves it on without a write, and what comes again is not done again', async () => {
+    const runner = await runnerOf(async () => [add(lasting, 'one', { n: 1 }, { n: 0 })])
+    await runner.handle(batch(event(1)))
+    const apply = jest.spyOn(rows, 'apply')
+    await runner.handle(batch(foreign(2), foreign(3)))
+    expect([await runner.position('authorization', 0), apply.mock.calls.length]).toEqual([3, 0])
+    await runner.handle(batch(foreign(2)))
+    expect(await runner.position('authorization', 0)).toBe(3)
+    await runner.handle(batch(event(1), foreign(2), foreign(3), event(4)))
+    expect([await runner.position('authorization', 0), await row(lasting)]).toEqual([4, { n: 2 }])
+  })
+})

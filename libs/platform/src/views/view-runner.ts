@@ -1,6 +1,7 @@
 /** Runs one generation of one view: event → row changes, committed with the checkpoint. */
 import type { Attributes } from '@opentelemetry/api'
 import { contextsOf } from '@pavan/contracts'
+import { typesOf } from '../bus/batch-types.js'
 import type { BusBatch } from '../bus/bus.js'
 import { EventConsumer } from '../bus/event-consumer.js'
 import type { StoredEvent } from '../events/event-store.js'
@@ -14,8 +15,15 @@ import type { Changes, Current, EventHandler, ViewDefinition, ViewHandler } from
 import { MappedRows, physical } from './live-tables.js'
 import type { RowChange, Rows, TableDefinition } from './rows.js'
 
+interface HandlersByType<H> {
+  readonly contexts: readonly string[]
+  of(event: StoredEvent): readonly H[]
+  /** Whether any event of a batch has a handler. */
+  some(batch: BusBatch): boolean
+}
+
 /** Handlers by event type; `every` ones come after them. */
-export const handlersByType = <H>(handlers: readonly EventHandler<H>[]): { of(event: StoredEvent): readonly H[]; readonly contexts: readonly string[] } => {
+export const handlersByType = <H>(handlers: readonly EventHandler<H>[]): HandlersByType<H> => {
   const byType = new Map<string, H[]>()
   const every = handlers.filter((one) => !one.type)
   const contexts = new Set<string>()
@@ -26,6 +34,11 @@ export const handlersByType = <H>(handlers: readonly EventHandler<H>[]): { of(ev
   const none: readonly H[] = []
   return {
     contexts: [...contexts],
+    some: ({ context, events }) => {
+      if (every.some((one) => one.contexts?.includes(context))) return true
+      for (const type of typesOf(events)) if (byType.has(type)) return true
+      return false
+    },
     of: (event) => {
       const typed = byType.get(event.type) ?? none
       if (every.length === 0) return typed
@@ -116,6 +129,10 @@ export class ViewRunner extends EventConsumer {
       }
     }
     return changes.flat().flatMap(asTouch)
+  }
+
+  protected override concernsAny(batch: BusBatch): boolean {
+    return this.#handlers.some(batch)
   }
 
   protected process(stored: StoredEvent, flush: () => Promise<void>, pending: Changes): Promise<Changes> | undefined {

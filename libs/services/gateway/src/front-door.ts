@@ -10,7 +10,7 @@ import { writeProblem } from '@pavan/platform/http/problem-filter.js'
 import type { Problems } from '@pavan/platform/http/problems.js'
 import { requestContextOf } from '@pavan/platform/http/request-context.js'
 import type { TokenVerifier } from '@pavan/platform/http/token-verifier.js'
-import type { RequestHandler, ServiceDirectory } from '@pavan/platform/service/service-directory.js'
+import type { KnownService, RequestHandler, ServiceDirectory } from '@pavan/platform/service/service-directory.js'
 import { allowOrigin, answerPreflight } from './cors.js'
 import type { Origins } from './origins.js'
 import type { RateLimits } from './rate-limits.js'
@@ -29,6 +29,12 @@ export interface DoorParts {
   readonly trustProxy: TrustProxy
   /** The gateway's own pages. */
   readonly own: RequestHandler
+}
+
+interface Passing {
+  readonly path: string
+  readonly api: boolean
+  readonly service: KnownService | undefined
 }
 
 /** What the gateway answers itself, however little it knows of the services. */
@@ -51,22 +57,25 @@ export class FrontDoor {
     const path = pathOf(request)
     response.setHeader('x-request-id', context.requestId)
     response.setHeader('traceparent', context.traceparent)
+    const service = this.#routes.find(path)
     // The router behind decodes paths and takes absolute targets (RFC 9112 section 3.2.2): a token is checked however its target is written.
-    const api = path.startsWith('/api/') || (request.headers.authorization !== undefined && !always.has(path) && !this.#routes.find(path))
+    const api = path.startsWith('/api/') || (request.headers.authorization !== undefined && !service && !always.has(path))
     secure(response, { api, https: this.#https })
     if (!always.has(path)) {
       if (this.parts.pressure.overloaded()) return this.#refuse(request, response, 'service.overloaded', 1)
       this.parts.pressure.enter(response)
     }
-    if (!this.#routes.find(path) && !this.#routes.complete && !own.test(path)) return this.#refuse(request, response, 'service.unavailable', 1)
+    if (!service && !this.#routes.complete && !own.test(path)) return this.#refuse(request, response, 'service.unavailable', 1)
     if ((request.url as string).includes('%00')) return this.#refuse(request, response, 'request.parameter.invalid')
     if (api && answerPreflight(request, response, this.parts.origins)) return
-    this.#pass(request, response, path, api).catch((error: unknown) => {
+    // Where nothing is limited and there is no token to check, nothing has to be waited for.
+    if (service && !api && !this.parts.limits.any) return service.handle(request, response)
+    this.#pass(request, response, { path, api, service }).catch((error: unknown) => {
       writeProblem(response, this.parts.problems.of(error, context))
     })
   }
 
-  async #pass(request: IncomingMessage, response: ServerResponse, path: string, api: boolean): Promise<void> {
+  async #pass(request: IncomingMessage, response: ServerResponse, { path, api, service }: Passing): Promise<void> {
     const wait = await this.parts.limits.address(clientAddress(request, this.parts.trustProxy))
     if (wait) return this.#refuse(request, response, 'request.rate.limited', wait)
     if (api) {
@@ -76,7 +85,6 @@ export class FrontDoor {
       const later = await this.parts.limits.slug(path.slice(3, 3 + 40).split('/', 1)[0] as string)
       if (later) return this.#refuse(request, response, 'request.rate.limited', later)
     }
-    const service = this.#routes.find(path)
     if (service) service.handle(request, response)
     else this.parts.own(request, response)
   }

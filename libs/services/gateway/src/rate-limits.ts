@@ -37,6 +37,11 @@ export class RateLimits {
     this.#client = limiter(config.PAVAN_RATE_CLIENT)
   }
 
+  /** Whether anything is limited at all. */
+  get any(): boolean {
+    return Boolean(this.#address ?? this.#tenant ?? this.#client)
+  }
+
   async address(address: string): Promise<Verdict> {
     if (!this.#address || loopback(address)) return 0
     return this.#take(this.#address, createHmac('sha256', this.#secret).update(networkOf(address)).digest('base64url'))

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { identityEvents } from '@pavan/contracts'
 import { defineService, ServiceConfig } from '@pavan/platform/service/define-service.js'
 import { OperatorFile } from './client/operator-file.js'
-import { mountProvider } from './oidc/mount-provider.js'
+import { findProviderRoute, mountProvider } from './oidc/mount-provider.js'
 import { oidcSlice } from './oidc/oidc.slice.js'
 import { readForms } from './pages/form-body.js'
 import { peopleSlice } from './people.slice.js'
@@ -27,6 +27,7 @@ export const identityService = defineService({
     readForms(fastify)
     await mountProvider(fastify, get)
   },
+  direct: findProviderRoute,
   notices: async (get) => {
     const link = await get(SetUp).atStart()
     const known = await get(TenantDirectory).bySlug('main')

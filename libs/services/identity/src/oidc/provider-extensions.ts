@@ -50,12 +50,17 @@ interface Entities {
   readonly Interaction?: { readonly result?: { readonly login?: { readonly session?: string } } }
 }
 
-const entitiesOf = (ctx: KoaContextWithOIDC | undefined): Entities => (ctx?.oidc?.entities ?? {}) as Entities
+const noEntities: Entities = {}
+const entitiesOf = (ctx: KoaContextWithOIDC | undefined): Entities => (ctx?.oidc?.entities ?? noEntities) as Entities
 
 export const extendProvider = (provider: Provider, parts: ExtensionParts): void => {
   extendModels(provider, parts)
-  provider.use((ctx, next) => (ctx.method === 'POST' && ctx.path === '/token' ? tokenRequest(ctx as never, next, parts) : next()))
-  provider.use((ctx, next) => (ctx.method === 'GET' && ctx.path.startsWith('/auth') ? authorizationRequest(ctx as never, next, parts) : next()))
+  provider.use((ctx, next) => {
+    const { method, path } = ctx
+    if (method === 'POST' && path === '/token') return tokenRequest(ctx as never, next, parts)
+    if (method === 'GET' && path.startsWith('/auth')) return authorizationRequest(ctx as never, next, parts)
+    return next()
+  })
 }
 
 /**
@@ -119,8 +124,12 @@ const extendModels = (provider: Provider, parts: ExtensionParts): void => {
   // The event of a machine token has a stream of the token's name: names that sort by time lie together in the store's index.
   const machineToken = provider.ClientCredentials.prototype as unknown as { generateTokenId(): string }
   const { generateTokenId } = machineToken
+  let moment = 0
+  let prefix = ''
   machineToken.generateTokenId = function () {
-    return Date.now().toString(36).padStart(9, '0') + generateTokenId.call(this)
+    const now = Date.now()
+    if (now !== moment) prefix = (moment = now).toString(36).padStart(9, '0')
+    return prefix + generateTokenId.call(this)
   }
 
   const session = provider.Session.prototype as unknown as SessionModel

@@ -1,24 +1,35 @@
-/** A bounded cache: what was used longest ago goes first. */
+/**
+ * A bounded cache in two generations: what was not used while one generation filled up goes first. A hit changes nothing as long as the value
+ * is in the younger one, so that reading, which every request does several times, costs one look.
+ */
 export class Recent<V> {
-  readonly #values = new Map<string, V>()
+  #young = new Map<string, V>()
+  #old = new Map<string, V>()
+  readonly #half: number
 
-  constructor(private readonly limit: number) {}
+  constructor(limit: number) {
+    this.#half = Math.max(1, Math.floor(limit / 2))
+  }
 
   get(key: string): V | undefined {
-    const value = this.#values.get(key)
-    if (value === undefined) return undefined
-    this.#values.delete(key)
-    this.#values.set(key, value)
-    return value
+    const young = this.#young.get(key)
+    if (young !== undefined) return young
+    const old = this.#old.get(key)
+    if (old !== undefined) this.set(key, old)
+    return old
   }
 
   set(key: string, value: V): void {
-    this.#values.delete(key)
-    this.#values.set(key, value)
-    if (this.#values.size > this.limit) this.#values.delete(this.#values.keys().next().value as string)
+    this.#old.delete(key)
+    if (this.#young.size >= this.#half && !this.#young.has(key)) {
+      this.#old = this.#young
+      this.#young = new Map()
+    }
+    this.#young.set(key, value)
   }
 
   delete(key: string): void {
-    this.#values.delete(key)
+    this.#young.delete(key)
+    this.#old.delete(key)
   }
 }

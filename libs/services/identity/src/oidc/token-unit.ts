@@ -44,12 +44,17 @@ export class TokenUnit {
 }
 
 const collecting = new AsyncLocalStorage<TokenUnit>()
-const units = new WeakMap<object, TokenUnit>()
+/** Place of the unit in the context. */
+const place = Symbol('pavan.unit')
+
+interface Carrier {
+  [place]?: TokenUnit
+}
 
 /** Begins to collect for a request (its Koa context). */
 export const beginUnit = (context: object): TokenUnit => {
   const unit = new TokenUnit()
-  units.set(context, unit)
+  ;(context as Carrier)[place] = unit
   return unit
 }
 
@@ -57,6 +62,5 @@ export const beginUnit = (context: object): TokenUnit => {
 export const currentUnit = (): TokenUnit | undefined => {
   const unit = collecting.getStore()
   if (unit) return unit
-  const context = Provider.ctx as object | undefined
-  return context && units.get(context)
+  return (Provider.ctx as Carrier | undefined)?.[place]
 }
