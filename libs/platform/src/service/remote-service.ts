@@ -155,20 +155,26 @@ export class RemoteService implements KnownService {
   }
 }
 
+/** Bytes of a refused body that are read on, so that its sender gets to see the answer. */
+const patience = 16 * 1024 * 1024
+
 /** The whole body: a request that no copy has taken yet can then go to the next one. No operation takes more than the limit. */
 const read = async (request: IncomingMessage): Promise<Buffer | null> => {
   if (request.headers['content-length'] === undefined && request.headers['transfer-encoding'] === undefined) return null
-  const parts: Buffer[] = []
-  let size = 0
-  for await (const part of request as AsyncIterable<Buffer>) {
-    size += part.length
-    if (size > maxBodyLimit) {
-      request.resume()
-      throw new RefusalError('request.body.too-large', { limit: maxBodyLimit })
-    }
-    parts.push(part)
-  }
-  return Buffer.concat(parts)
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = []
+    let size = 0
+    request.on('data', (part: Buffer) => {
+      size += part.length
+      if (size <= maxBodyLimit) parts.push(part)
+      else reject(new RefusalError('request.body.too-large', { limit: maxBodyLimit }))
+      if (size > patience) request.destroy()
+    })
+    request.once('end', () => resolve(Buffer.concat(parts)))
+    request.once('close', () => {
+      if (!request.readableEnded) reject(new Error('the request was broken off'))
+    })
+  })
 }
 
 const headersFor = (request: IncomingMessage): Record<string, string | string[]> => {
