@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sumOf, type Sample } from '@pavan/platform/testing/exposition.js'
-import { Browser, call } from './support/http.js'
-import { scrape } from './support/metrics.js'
-import { eventually } from './support/parallel.js'
-import { root } from './support/root.js'
-import { System } from './support/system.js'
-import { authorizationUrl, callback, exchange, makeTenant, signIn, signUp, type Tenant } from './support/tenant.js'
+import { Browser, call } from '../support/http.js'
+import { scrape } from '../support/metrics.js'
+import { eventually } from '../support/parallel.js'
+import { root } from '../support/root.js'
+import { System } from '../support/system.js'
+import { authorizationUrl, callback, exchange, makeTenant, signIn, signUp, type Tenant } from '../support/tenant.js'
 
 const person = { email: 'joan.measured@example.org', password: 'correct horse battery staple 9' }
 
