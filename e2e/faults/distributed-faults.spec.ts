@@ -4,6 +4,7 @@
  * `npm run faults` does every fault several times and for longer.
  */
 import { setTimeout as pause } from 'node:timers/promises'
+import * as oidc from 'openid-client'
 import { startKafka } from '../../tools/services/kafka.mjs'
 import { startMongo } from '../../tools/services/mongo.mjs'
 import { services } from '../../tools/distributed/system.mjs'
@@ -94,7 +95,8 @@ describe.each(Array.from({ length: rounds }, (_, n) => n + 1))('round %i', () =>
   test('the gateway is killed, and what was revoked before stays revoked', async () => {
     const tenant = await makeTenant(system, 'revoked')
     const person = await signUp(system, tenant, { email: 'ada@example.org', password: 'correct horse battery staple 9' })
-    const { access_token: token } = await exchange(tenant, person.browser.url, person.verifier)
+    const { refresh_token: refresh } = await exchange(tenant, person.browser.url, person.verifier)
+    const { access_token: token } = await oidc.refreshTokenGrant(tenant.config, refresh as string, { resource: `${system.base}/api` })
     const me = async () => (await call(`${system.base}/api/v1/identity/me`, { token })).status
     expect(await me()).toBe(200)
     expect((await call(`${system.base}/api/v1/identity/sessions`, { method: 'DELETE', token })).status).toBe(200)
