@@ -11,6 +11,12 @@ whereMongo('the contracts on MongoDB', (url) => {
     const { adapters, close } = scratch({ url, clock, partitions: 1, databases: ['identity'] })
     return { ...(await adapters.portsFor('identity')), context: 'identity', close }
   }
+  /** Without it copies would trust what they remember, and wait for positions that nobody stores. */
+  test('rows say that other copies write them', async () => {
+    const { rows, close } = await service()
+    expect(rows.shared).toBe(true)
+    await close()
+  })
   describe('event store', () => eventStoreContract(service))
   describe('rows', () => rowsContract(service))
   describe('subject keys', () => subjectKeyStoreContract(service))
