@@ -25,6 +25,9 @@ export class BusCursor {
   #running: Promise<void> | undefined
   #current: Subscription | undefined
   #failures = 0
+  #woken = false
+  /** Beginning of the last batch, in milliseconds of the monotonic clock. */
+  #began = -Infinity
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
@@ -56,10 +59,32 @@ export class BusCursor {
   }
 
   wake(): void {
+    this.#woken = true
     if (this.#closed || this.#running || this.#timer) return
+    this.#pass()
+    if (!this.#woken) return
     this.#running = this.#deliver().finally(() => {
       this.#running = undefined
+      // Woken after its last look and before its end.
+      if (this.#woken) this.wake()
     })
+  }
+
+  /** Goes on while nothing is the group's business; stays woken where something is. */
+  #pass(): void {
+    const { log, context, p, from } = this.#options
+    const [member] = this.#members
+    if (!member?.pass || from === undefined) return
+    for (;;) {
+      const events = log.read(context, p, this.#position, largestBatch)
+      const last = events.at(-1)
+      if (last && !member.pass({ context, p, events })) return
+      if (last) this.#position = last.position.seq
+      else {
+        this.#woken = false
+        return
+      }
+    }
   }
 
   async #deliver(): Promise<void> {
@@ -68,11 +93,14 @@ export class BusCursor {
       const member = this.#members.shift()
       if (!member) return
       this.#members.push(member)
+      if (member.interval && this.#waits(member.interval)) return
       this.#current = member
       try {
+        this.#woken = false
         const events = log.read(context, p, this.#position, largestBatch)
         const last = events.at(-1)
         if (!last) return
+        this.#began = performance.now()
         await member.handle({ context, p, events })
         if (from === undefined) await log.resolve(group, this.#options, last.position.seq)
         this.#position = last.position.seq
@@ -86,10 +114,20 @@ export class BusCursor {
     }
   }
 
+  /** Whether it is too early for the next batch; comes again when it is time. */
+  #waits(interval: number): boolean {
+    const millis = this.#began + interval - performance.now()
+    if (millis <= 0) return false
+    this.#comeBack(millis)
+    return true
+  }
+
   /** The consumer says in its own log why it rejected; the bus only comes again. */
   #pause(): void {
-    if (this.#closed) return
-    const millis = Math.min(longestPauseMillis, firstPauseMillis * 2 ** this.#failures++)
+    if (!this.#closed) this.#comeBack(Math.min(longestPauseMillis, firstPauseMillis * 2 ** this.#failures++))
+  }
+
+  #comeBack(millis: number): void {
     this.#timer = setTimeout(() => {
       this.#timer = undefined
       this.wake()

@@ -5,19 +5,23 @@ export interface CommitRow {
   readonly seq: number
   readonly stream: string
   readonly version: number
-  /** JSON text. */
-  readonly events: string
-  /** What the text says, where it need not be read again. */
-  readonly opened?: readonly StoredEvent[]
+  /** JSON text, or what it says where it need not be read again. */
+  readonly events: string | readonly StoredEvent[]
 }
 
-const longest = 1_000
+/** Short: what is remembered outlives collections of young objects, which costs more than an occasional look into the file. */
+const longest = 250
 
 export class CommitTail {
   #rows: CommitRow[] = []
   /** Sequence number of the last event before the first remembered commit. */
   #before = Infinity
   #last = Infinity
+
+  /** Sequence number of the last event; undefined before the first one is told. */
+  get last(): number | undefined {
+    return this.#last === Infinity ? undefined : this.#last
+  }
 
   /** A commit of `count` events that is durable. Commits are told in the order of their sequence numbers. */
   remember(row: CommitRow, count: number): void {

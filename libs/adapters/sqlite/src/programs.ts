@@ -1,7 +1,7 @@
 /** Every write that a transaction may consist of. A program checks first and changes then; it may not leave a half-made change when it refuses. */
 import type { Connection } from './connection.js'
 import { append } from './append.program.js'
-import { publish, resolved } from './bus.program.js'
+import { resolved } from './bus.program.js'
 import { destroyKey, insertKey, rewrapKey } from './keys.program.js'
 import { apply, defineRows, dropRows, sweep } from './rows.program.js'
 
@@ -14,7 +14,6 @@ export const programs = {
   'define-rows': defineRows,
   'drop-rows': dropRows,
   sweep,
-  publish,
   resolved,
   'insert-key': insertKey,
   'destroy-key': destroyKey,

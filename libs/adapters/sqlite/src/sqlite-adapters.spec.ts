@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { ManualClock } from '@pavan/kernel'
+import type { StoredEvent } from '@pavan/platform/events/event-store.js'
 import { StartError } from '@pavan/platform/service/start-error.js'
+import { until } from '@pavan/platform/testing/until.js'
 import { defineTable } from '@pavan/platform/views/rows.js'
 import { sqliteAdapters, type SqliteAdapters } from './index.js'
 
@@ -44,6 +46,22 @@ test('what was written is there after a restart', async () => {
   ])
   expect(await again.store.claimOwner('ten_a', 'email', 'a@example.org')).toEqual(stream)
   expect((await again.keys.get('ten_a', 'usr_1')).state).toBe('present')
+})
+
+test('the bus delivers what is in a store, also what nobody published before the process ended, without its secrets', async () => {
+  const { store } = await open().portsFor('identity')
+  await store.append(stream, [{ ...event('evt_1'), secret: 'sealed' }, event('evt_2')], { expected: 0 })
+  await adapters?.close()
+  const { bus } = await open().portsFor('admin')
+  const seen: StoredEvent[] = []
+  await bus.subscribe({ group: 'g', contexts: ['identity'], handle: async ({ events }) => void seen.push(...events) })
+  expect(await bus.heads('identity')).toEqual([])
+  await adapters?.portsFor('identity') // the service opens after its reader
+  await until(() => seen.length === 2)
+  expect(seen.map(({ id, position, ...rest }) => [id, position.seq, 'secret' in rest])).toEqual([
+    ['evt_1', 1, false],
+    ['evt_2', 2, false],
+  ])
 })
 
 test('a second opening of the same folder is refused with a remedy, in this process and in another', () => {

@@ -69,6 +69,7 @@ export const sqliteAdapters = ({ folder, clock, claimKey: key, commitOn }: Sqlit
     const store = new SqliteEventStore({ db, context: service, claimKey })
     const own = new SqliteRows({ full: db, rebuildable: open('rebuildable', service, 'views.db'), clock })
     rows.push(own)
+    await bus.carry(service, store)
     return { store, rows: own, bus, keys }
   }
 

@@ -1,9 +1,12 @@
-/** The embedded bus: one durable log for all services of a process. */
+/**
+ * The embedded bus. The log of a context is the store of its service, which is in this process and durable: nothing is written a second time.
+ * What a relay publishes is there already; the bus tells those who wait for it.
+ */
 import type { Position } from '@pavan/kernel'
 import { Bus, type Subscription } from '@pavan/platform/bus/bus.js'
 import type { StoredEvent } from '@pavan/platform/events/event-store.js'
 import { BusCursor } from './bus-cursor.js'
-import { BusLog } from './bus-log.js'
+import { BusLog, type ContextLog, type Partition } from './bus-log.js'
 import type { Db } from './db.js'
 
 export class SqliteBus extends Bus {
@@ -11,29 +14,40 @@ export class SqliteBus extends Bus {
   /** One for each group, context and partition. */
   readonly #cursors = new Map<string, BusCursor>()
   readonly #subscriptions = new Set<Subscription>()
+  /** The same cursors by partition. */
+  readonly #partitions = new Map<string, Set<BusCursor>>()
+  /** Partitions that every subscription of their context has been told of. */
+  readonly #told = new Set<string>()
 
   constructor(db: Db) {
     super()
     this.#log = new BusLog(db)
   }
 
+  /** Delivers the events of a context out of this log, to those too who have subscribed before. */
+  async carry(context: string, log: ContextLog): Promise<void> {
+    this.#log.add(context, log)
+    for (const { p } of this.#log.heads(context)) await this.#grew({ context, p })
+  }
+
+  /** The events have to be in the log of their context. */
   async publish(events: readonly StoredEvent[]): Promise<void> {
-    if (events.length === 0) return
-    const partitions = await this.#log.append(events)
-    for (const { context, p } of partitions)
-      for (const subscription of this.#subscriptions) if (subscription.contexts.includes(context)) await this.#join(subscription, context, p)
-    for (const cursor of this.#cursors.values()) if (partitions.some(({ context, p }) => cursor.context === context && cursor.p === p)) cursor.wake()
+    const partitions = new Map<string, Partition>()
+    for (const { context, position } of events) partitions.set(partitionName(context, position.p), { context, p: position.p })
+    for (const partition of partitions.values()) await this.#grew(partition)
   }
 
   async subscribe(given: Subscription): Promise<() => Promise<void>> {
     const subscription = given.fromNow ? this.#fromNow(given) : given
     this.#subscriptions.add(subscription)
-    for (const context of subscription.contexts) for (const p of this.#log.partitions(context)) await this.#join(subscription, context, p)
+    for (const context of subscription.contexts) for (const { p } of this.#log.heads(context)) await this.#join(subscription, context, p)
     return async () => {
       this.#subscriptions.delete(subscription)
       await Promise.all(
         [...this.#cursors].map(async ([name, cursor]) => {
-          if (await cursor.leave(subscription)) this.#cursors.delete(name)
+          if (!(await cursor.leave(subscription))) return
+          this.#cursors.delete(name)
+          this.#partitions.get(partitionName(cursor.context, cursor.p))?.delete(cursor)
         }),
       )
     }
@@ -43,20 +57,22 @@ export class SqliteBus extends Bus {
   #fromNow(subscription: Subscription): Subscription {
     const ends = new Map<string, number>()
     for (const context of subscription.contexts)
-      for (const p of this.#log.partitions(context)) {
+      for (const { p, seq } of this.#log.heads(context)) {
         const resolved = this.#log.resolved(subscription.group, { context, p })
-        ends.set(`${context}:${p}`, resolved > 0 ? resolved : this.#log.last(context, p))
+        ends.set(`${context}:${p}`, resolved > 0 ? resolved : seq)
       }
     return {
       group: subscription.group,
       contexts: subscription.contexts,
+      interval: subscription.interval,
+      pass: subscription.pass && ((batch) => subscription.pass?.(batch) ?? false),
       handle: (batch) => subscription.handle(batch),
       from: async (context, p) => (await subscription.from?.(context, p)) ?? ends.get(`${context}:${p}`) ?? 0,
     }
   }
 
   async heads(context: string): Promise<readonly Position[]> {
-    return this.#log.partitions(context).map((p) => ({ p, seq: this.#log.last(context, p) }))
+    return this.#log.heads(context)
   }
 
   /** Ends all deliveries after the running batches. */
@@ -64,6 +80,17 @@ export class SqliteBus extends Bus {
     this.#subscriptions.clear()
     await Promise.all([...this.#cursors.values()].map((cursor) => cursor.close()))
     this.#cursors.clear()
+    this.#partitions.clear()
+  }
+
+  async #grew(partition: Partition): Promise<void> {
+    const { context, p } = partition
+    this.#log.grew(partition)
+    const name = partitionName(context, p)
+    for (const cursor of this.#partitions.get(name) ?? []) cursor.wake()
+    if (this.#told.has(name)) return
+    this.#told.add(name)
+    for (const subscription of this.#subscriptions) if (subscription.contexts.includes(context)) await this.#join(subscription, context, p)
   }
 
   async #join(subscription: Subscription, context: string, p: number): Promise<void> {
@@ -83,6 +110,11 @@ export class SqliteBus extends Bus {
     }
     const cursor = new BusCursor({ log: this.#log, group: subscription.group, context, p, from })
     this.#cursors.set(name, cursor)
+    const partition = partitionName(context, p)
+    const others = this.#partitions.get(partition) ?? new Set()
+    this.#partitions.set(partition, others.add(cursor))
     cursor.join(subscription)
   }
 }
+
+const partitionName = (context: string, p: number): string => `${p}/${context}`

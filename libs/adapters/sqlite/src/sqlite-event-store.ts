@@ -52,8 +52,7 @@ export class SqliteEventStore extends EventStore {
       default: {
         const [outcome, version, seq] = answer
         if (outcome === 'appended') {
-          const opened = this.#placed(events, stream, version, seq)
-          this.#tail.remember({ seq, stream: name, version, events: text, opened }, events.length)
+          this.#tail.remember({ seq, stream: name, version, events: this.#placed(events, stream, version, seq) }, events.length)
           this.#wake()
         }
         return { version, position: { p: 0, seq }, repeated: outcome === 'repeated' }
@@ -70,9 +69,13 @@ export class SqliteEventStore extends EventStore {
   }
 
   async readAll(after: Position, limit: number): Promise<readonly StoredEvent[]> {
+    return this.after(after, limit)
+  }
+
+  after({ seq }: Position, limit: number): readonly StoredEvent[] {
     const events: StoredEvent[] = []
-    for (const row of this.#tail.after(after.seq) ?? this.#rowsAfter(after.seq, limit)) {
-      for (const event of this.#open(row)) if (event.position.seq > after.seq) events.push(event)
+    for (const row of this.#tail.after(seq) ?? this.#rowsAfter(seq, limit)) {
+      for (const event of this.#open(row)) if (event.position.seq > seq) events.push(event)
       if (events.length >= limit) break
     }
     return events.slice(0, limit)
@@ -90,6 +93,8 @@ export class SqliteEventStore extends EventStore {
   }
 
   owned(): readonly Position[] {
+    const { last } = this.#tail
+    if (last !== undefined) return [{ p: 0, seq: last }]
     const row = this.#db.reader.statement('SELECT seq FROM commits ORDER BY seq DESC LIMIT 1').get() as { seq: number } | undefined
     return [{ p: 0, seq: row?.seq ?? 0 }]
   }
@@ -111,7 +116,8 @@ export class SqliteEventStore extends EventStore {
   }
 
   #open(row: CommitRow): readonly StoredEvent[] {
-    return row.opened ?? this.#placed(JSON.parse(row.events) as NewEvent[], parseStreamName(row.stream), row.version, row.seq)
+    const { events } = row
+    return typeof events === 'string' ? this.#placed(JSON.parse(events) as NewEvent[], parseStreamName(row.stream), row.version, row.seq) : events
   }
 
   /** The events of a commit with their places; `version` and `seq` are those of the last one. */

@@ -28,8 +28,12 @@ export interface BatchConsumer {
   readonly name: string
   /** New groups begin with what is published from now on. */
   readonly fromNow?: boolean
+  /** As in a subscription. */
+  readonly interval?: number
   readonly contexts: readonly string[]
   handle(batch: BusBatch): Promise<void>
+  /** As in a subscription. */
+  pass?(batch: BusBatch): boolean
   /** Last sequence number that needs not come again; asked whenever a partition comes to this copy. */
   resume(context: string, p: number): Promise<number>
 }
@@ -101,6 +105,8 @@ export class BusTransport extends Server implements CustomTransportStrategy {
       contexts,
       handle: (batch) => this.#deliver(pattern, (handler ??= this.getHandlerByPattern(pattern)), batch),
       ...(consumer?.fromNow ? { fromNow: true } : {}),
+      ...(consumer?.interval ? { interval: consumer.interval } : {}),
+      ...(consumer?.pass ? { pass: (batch: BusBatch) => consumer.pass?.(batch) ?? false } : {}),
       ...(consumer ? { from: (context: string, p: number) => consumer.resume(context, p) } : {}),
     })
     this.#subscriptions.set(pattern, subscription)

@@ -17,10 +17,20 @@ export interface Subscription {
   /** A rejected batch comes again, to this group only. The next batch of a partition waits until this one resolves. */
   handle(batch: BusBatch): Promise<void>
   /**
+   * Asked before `handle` where `from` is given: whether nothing in the batch is the group's business, and it has noted that it is past it.
+   * Most events are the business of few groups, and this costs no promise.
+   */
+  pass?(batch: BusBatch): boolean
+  /**
    * Last sequence number that the group needs no more, by context and partition; the bus starts after it.
    * Without it the bus starts after what the group last resolved, or at the beginning of history.
    */
   from?(context: string, p: number): Promise<number | undefined>
+  /**
+   * Milliseconds from the beginning of a batch to the beginning of the next one of its partition, at least: what comes meanwhile comes together.
+   * For consumers to whom a batch costs more than its events. A bus that makes its batches elsewhere need not obey.
+   */
+  readonly interval?: number
   /** A group that the bus does not know yet begins with what is published from now on, instead of at the beginning of history. */
   readonly fromNow?: boolean
 }
@@ -32,4 +42,11 @@ export abstract class Bus {
   abstract subscribe(subscription: Subscription): Promise<() => Promise<void>>
   /** The last published position of each partition of a context that has records. */
   abstract heads(context: string): Promise<readonly Position[]>
+}
+
+/** An event as it may travel: what only its own service may read stays in the store. */
+export const withoutSecret = (event: StoredEvent): StoredEvent => {
+  if (event.secret === undefined) return event
+  const { secret: _secret, ...open } = event
+  return open
 }

@@ -87,6 +87,17 @@ export abstract class EventConsumer {
     return this.exclusive(() => this.#handle(batch)).finally(() => (this.#pending -= batch.events.length))
   }
 
+  /** Passes a batch at once where nothing in it is this consumer's business and nothing else has to be done; answers whether it did. */
+  pass(batch: BusBatch): boolean {
+    if (this.#pending > 0 || this.#parked.size > 0 || this.rows.shared || this.concernsAny(batch)) return false
+    const { context, p, events } = batch
+    const done = this.#positions.known(context, p)
+    const to = events.at(-1)?.position.seq ?? 0
+    if (done === undefined || to - this.#positions.stored(context, p) >= unstoredEvents) return false
+    if (to > done) this.#positions.moved(context, p, to, { stored: false })
+    return true
+  }
+
   /** Last sequence number that is done, as far as this copy knows. */
   position(context: string, p: number): Promise<number> {
     return this.#positions.of(context, p)

@@ -32,6 +32,11 @@ export class Positions {
     return this.#done.get(`${context}:${p}`) ?? this.look(context, p)
   }
 
+  /** The same, where it is in memory. */
+  known(context: string, p: number): number | undefined {
+    return this.#done.get(`${context}:${p}`)
+  }
+
   /** The same, read again: a partition that comes to this copy was another one's before. */
   async look(context: string, p: number): Promise<number> {
     const stored = await this.read(context, p)

@@ -1,6 +1,6 @@
 /** Carries events from the store of a service to the bus, in order, without their secrets. */
 import type { Position } from '@pavan/kernel'
-import type { Bus } from '../bus/bus.js'
+import { withoutSecret, type Bus } from '../bus/bus.js'
 import type { Log } from '../telemetry/log.js'
 import { tracing } from '../telemetry/tracing.js'
 import type { EventStore, StoredEvent } from './event-store.js'
@@ -116,10 +116,4 @@ export class Relay {
     this.#stopListening?.()
     await this.#running
   }
-}
-
-const withoutSecret = (event: StoredEvent): StoredEvent => {
-  if (event.secret === undefined) return event
-  const { secret: _secret, ...open } = event
-  return open
 }
