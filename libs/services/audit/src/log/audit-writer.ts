@@ -21,6 +21,8 @@ const kept = 500
 export class AuditWriter implements BatchConsumer {
   readonly name = 'audit-log'
   readonly contexts: readonly string[] = contexts
+  /** A commit writes to the end of a log and of each of its indexes, whatever the number of records. */
+  readonly interval = 50
   readonly #logs = new Map<string, TenantLog>()
   readonly #positions: Positions
   #queue: Promise<unknown> = Promise.resolve()

@@ -19,7 +19,7 @@ const ordered = (value: unknown): unknown => {
   const parts: unknown[] = []
   for (let i = 0; i < keys.length; i++) {
     const key = keys[i] as string
-    if (arrayIndex.test(key) || key === '__proto__') return impossible
+    if ((key <= '9~' && arrayIndex.test(key)) || key === '__proto__') return impossible
     if (i > 0 && (keys[i - 1] as string) > key) inOrder = false
     const before = (value as Record<string, unknown>)[key]
     const part = ordered(before)
