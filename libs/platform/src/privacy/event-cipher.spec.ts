@@ -61,4 +61,27 @@ describe('the cipher of events', () => {
     const sealed = await stored(by('system', 'x'), 'usr_4')
     await expect(cipher.open({ ...sealed, stream: { ...stream, id: 'usr_5' } })).rejects.toThrow(/authenticate/)
   })
+
+  it('seals where somebody is once for a while, anew when it changes, and never under another key', async () => {
+    const at = (address: string, id: string) => stored({ actor: { type: 'user', id }, origin: { address } })
+    const [first, second, moved, other] = [
+      await at('203.0.113.9', 'usr_6'),
+      await at('203.0.113.9', 'usr_6'),
+      await at('203.0.113.10', 'usr_6'),
+      await at('203.0.113.9', 'usr_7'),
+    ]
+    expect(second.origin).toBe(first.origin)
+    expect(new Set([first.origin, moved.origin, other.origin]).size).toBe(3)
+    expect((await cipher.open(moved)).meta.origin).toEqual({ address: '203.0.113.10' })
+    await expect(cipher.open({ ...other, origin: first.origin })).rejects.toThrow(/authenticate/)
+    await keys.destroy('ten_a', 'usr_6')
+    await expect(at('203.0.113.9', 'usr_6')).rejects.toThrow(SubjectErased)
+  })
+
+  it('opens an origin that an older version bound to its event', async () => {
+    const sealed = await stored(by('user', 'usr_8'))
+    const origin = await keys.seal('ten_a', 'usr_8', 'event/ten_a/user/usr_1/evt_1/origin', { address: '203.0.113.11' })
+    expect((await cipher.open({ ...sealed, origin })).meta.origin).toEqual({ address: '203.0.113.11' })
+    await expect(cipher.open({ ...sealed, origin, id: 'evt_2' })).rejects.toThrow(/authenticate/)
+  })
 })

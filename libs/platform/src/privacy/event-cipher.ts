@@ -9,6 +9,13 @@ type Part = 'personal' | 'secret' | 'origin'
 /** The event id is made for one commit of one stream and never reused, so a ciphertext cannot be moved to another place. */
 const place = (stream: StreamId, id: string, part: Part): string => `event/${streamName(stream)}/${id}/${part}`
 
+/**
+ * Where somebody is stays the same for many events, so it is bound to them and not to each event; base64 has no dot. What an event says is
+ * guarded by the audit log, which has this text in its hash. Older events have it bound to the event.
+ */
+const shared = 'o.'
+const originPlace = (tenant: string, actor: string): string => `origin/${tenant}/${actor}`
+
 /** Address and device belong to the person who acted, who need not be the person whom the event is about. */
 const keyFor = (part: Part, event: Pick<NewEvent, 'subject' | 'meta'>, tenant: string): string => {
   const { actor } = event.meta
@@ -29,11 +36,16 @@ export class EventCipher {
     const parts = [
       this.#seal('personal', event.personal, stream, event),
       this.#seal('secret', event.secret, stream, event),
-      this.#seal('origin', origin, stream, event),
+      origin && this.#sealOrigin(origin, stream.tenant, keyFor('origin', event, stream.tenant)),
     ]
     // Keys that are open need no waiting.
     const [personal, secret, sealedOrigin] = (parts.some(isPromise) ? await Promise.all(parts) : parts) as (string | undefined)[]
     return { ...event, meta, personal, secret, origin: sealedOrigin }
+  }
+
+  #sealOrigin(origin: Origin, tenant: string, actor: string): string | Promise<string> {
+    const text = this.keys.sealRepeated(tenant, actor, originPlace(tenant, actor), origin)
+    return typeof text === 'string' ? shared + text : text.then((later) => shared + later)
   }
 
   #seal(part: Part, value: unknown, stream: StreamId, event: Pick<NewEvent, 'id' | 'subject' | 'meta'>): string | undefined | Promise<string> {
@@ -48,8 +60,12 @@ export class EventCipher {
   async open<E extends DomainEvent = DomainEvent>(event: StoredEvent): Promise<RecordedEvent<E>> {
     if (event.personal === undefined && event.secret === undefined && event.origin === undefined) return event as RecordedEvent<E>
     const { tenant } = event.stream
-    const open = (part: Part, value: string | undefined) =>
-      value === undefined ? undefined : this.keys.open(tenant, keyFor(part, event, tenant), place(event.stream, event.id, part), value)
+    const open = (part: Part, value: string | undefined) => {
+      if (value === undefined) return undefined
+      const subject = keyFor(part, event, tenant)
+      if (part === 'origin' && value.startsWith(shared)) return this.keys.open(tenant, subject, originPlace(tenant, subject), value.slice(shared.length))
+      return this.keys.open(tenant, subject, place(event.stream, event.id, part), value)
+    }
     const [personal, secret, origin] = await Promise.all([open('personal', event.personal), open('secret', event.secret), open('origin', event.origin)])
     return { ...event, personal, secret, meta: { ...event.meta, origin: origin as Origin | undefined } } as RecordedEvent<E>
   }
