@@ -7,6 +7,7 @@ import { RefusalError } from '@pavan/kernel'
 import type { Rows } from '@pavan/platform/views/rows.js'
 import type { Log } from '@pavan/platform/telemetry/log.js'
 import type { Sessions } from '../session/sessions.js'
+import { releaseWhenAnswered } from './release-context.js'
 import { protocolMeta } from './request-origin.js'
 import { beginUnit, type Presented } from './token-unit.js'
 
@@ -37,6 +38,8 @@ export const authorizationRequest = async (ctx: KoaContextWithOIDC, next: () => 
     parts.log.error({ tenant: parts.tenant, error }, 'an authorization request could not be written')
     answer(ctx, 503, { error: 'temporarily_unavailable', error_description: 'try again' })
     ctx.set('retry-after', '1')
+  } finally {
+    releaseWhenAnswered(ctx)
   }
 }
 

@@ -17,6 +17,7 @@ import { isClientId } from './client-adapter.js'
 import { artifactKey, familyOf, makeRefreshToken, type ReplayAdapter } from './artifact-adapters.js'
 import { artifacts, fingerprint } from './oidc-tables.js'
 import { countTokenRequest } from './outcome-metrics.js'
+import { releaseWhenAnswered } from './release-context.js'
 import { protocolMeta } from './request-origin.js'
 import type { TokenFacts } from './token-facts.js'
 import { beginUnit, type Presented } from './token-unit.js'
@@ -172,6 +173,7 @@ const tokenRequest = async (ctx: KoaContextWithOIDC, next: () => Promise<unknown
   } finally {
     const { params } = ctx.oidc as unknown as { params?: { grant_type?: unknown } }
     countTokenRequest(params?.grant_type, ctx.status, (ctx.body as { error?: unknown } | undefined)?.error)
+    releaseWhenAnswered(ctx)
   }
 }
 

@@ -2,7 +2,7 @@
  * A signing key that OpenSSL uses on the calling thread. Through WebCrypto each signature is a job for another thread, and handing it over
  * and back costs more than the 30 microseconds that ES256 itself takes. Reasons and price: docs/adr/0020-sign-on-the-calling-thread.md.
  */
-import { createPrivateKey, createPublicKey, sign, type JsonWebKeyInput, type KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, createSign, type JsonWebKeyInput, type KeyObject } from 'node:crypto'
 import formatter from 'ecdsa-sig-formatter'
 import { ExternalSigningKey } from 'oidc-provider'
 import type { SigningKey } from './signing-keys.decider.js'
@@ -26,6 +26,6 @@ export class InlineSigningKey extends ExternalSigningKey {
 
   /** JWS takes R and S side by side (RFC 7518 section 3.4). Node can write that form, too, but then a signature takes twice the time. */
   override sign(data: Uint8Array): Uint8Array {
-    return Buffer.from(formatter.derToJose(sign('sha256', data, this.#private), 'ES256'), 'base64url')
+    return Buffer.from(formatter.derToJose(createSign('sha256').update(data).sign(this.#private), 'ES256'), 'base64url')
   }
 }
