@@ -196,7 +196,7 @@ export const round = (value, digits = 3) => (Number.isFinite(value) ? Number(val
  * Alternating rounds: ours, limit, ours, limit … Each side is `{pid?, run(milliseconds) → {done, perSecond}}`.
  * The figures are medians over the rounds; the ratio is the median of the ratios of neighbouring rounds. `pid` may be several processes.
  */
-export const compare = async ({ ours, limit, rounds = quick ? 3 : 5, milliseconds = quick ? 3000 : 8000, warmup = quick ? 1000 : 3000 }) => {
+export const compare = async ({ ours, limit, rounds = quick ? 3 : 5, milliseconds = quick ? 3000 : 8000, warmup = quick ? 5000 : 15_000 }) => {
   await limit.run(warmup)
   await ours.run(warmup)
   const sides = { ours: [], limit: [] }
