@@ -28,6 +28,8 @@ export class BusLog {
   readonly #db: Db
   readonly #logs = new Map<string, ContextLog>()
   readonly #slices = new Map<string, Slice>()
+  /** By context, the last event of each partition that was told. */
+  readonly #told = new Map<string, Map<number, number>>()
 
   constructor(db: Db) {
     this.#db = db
@@ -38,9 +40,11 @@ export class BusLog {
     this.#logs.set(context, log)
   }
 
-  /** Something was added to the end of a context: an answer that ended there may go on now. */
-  grew({ context, p }: Partition): void {
+  /** The events of a partition up to this one were told: an answer that ended before may go on now. */
+  tell({ context, p }: Partition, seq: number): void {
     this.#slices.delete(nameOf(context, p))
+    const told = this.#told.get(context) ?? new Map<number, number>()
+    this.#told.set(context, told.set(p, Math.max(seq, told.get(p) ?? 0)))
   }
 
   read(context: string, p: number, after: number, limit: number): readonly StoredEvent[] {
@@ -52,9 +56,9 @@ export class BusLog {
     return events
   }
 
-  /** The partitions of a context that have events, with the last of each. */
+  /** The partitions of a context that were told, with the last event of each. */
   heads(context: string): readonly Position[] {
-    return (this.#logs.get(context)?.owned() ?? []).filter(({ seq }) => seq > 0)
+    return Array.from(this.#told.get(context) ?? [], ([p, seq]) => ({ p, seq }))
   }
 
   /** What a group has resolved, when it leaves that to the bus. */

@@ -58,6 +58,8 @@ export interface RowSql {
   readonly put: string
   readonly insert: string
   readonly update: string
+  /** Where no indexed field changes: the indexes are left alone. */
+  readonly rewrite: string
   readonly remove: string
   readonly sweep: string
 }
@@ -89,6 +91,7 @@ const make = (shape: RowShape): RowSql => {
     // A row that has expired does not exist: an insert replaces it.
     insert: `${into} UPDATE SET ${overwrite} WHERE ${table}.expires <= ?`,
     update: `UPDATE ${table} SET ${set.map((column) => `${column} = ?`).join(', ')} WHERE key = ?`,
+    rewrite: `UPDATE ${table} SET row = ? WHERE key = ?`,
     remove: `DELETE FROM ${table} WHERE key = ? AND expires > ?`,
     sweep: `DELETE FROM ${table} WHERE id IN (SELECT id FROM ${table} WHERE expires <= ? LIMIT ?)`,
   }

@@ -88,20 +88,22 @@ const make = (on: Connection, now: number, change: EncodedChange): number => {
       const row = load(on, shape, key, now)
       if (condition && !(row && meets(row, condition))) return failed
       if (!row) return 0
+      const before = indexed(shape, row)
       for (const [field, value] of Object.entries(JSON.parse(set) as JsonRow)) setOwn(row, field, value)
       for (const field of gone) delete row[field]
-      store(on, shape, key, row)
+      store(on, shape, key, row, before)
       return 1
     }
     case 'add': {
       const [, shape, key, by, initial] = change
       const row = load(on, shape, key, now)
       const next = row ?? (JSON.parse(initial) as JsonRow)
+      const before = indexed(shape, next)
       for (const [field, value] of Object.entries(JSON.parse(by) as Record<string, number>)) {
         const current = getOwn(next, field)
         setOwn(next, field, (typeof current === 'number' ? current : 0) + value)
       }
-      if (row) store(on, shape, key, next)
+      if (row) store(on, shape, key, next, before)
       else on.statement(sqlOf(shape).put).run(key, JSON.stringify(next), expiryOf(shape, next), ...columnsOf(shape, next))
       return 1
     }
@@ -131,8 +133,14 @@ const load = (on: Connection, shape: RowShape, key: string, now: number): JsonRo
   return found && (JSON.parse(found.row) as JsonRow)
 }
 
-const store = (on: Connection, shape: RowShape, key: string, row: JsonRow): void => {
-  on.statement(sqlOf(shape).update).run(JSON.stringify(row), expiryOf(shape, row), ...columnsOf(shape, row), key)
+/** What a row has in indexes. */
+const indexed = (shape: RowShape, row: JsonRow): readonly Column[] => [expiryOf(shape, row), ...columnsOf(shape, row)]
+
+/** Each index that an update names is written, whether its entry changes or not. */
+const store = (on: Connection, shape: RowShape, key: string, row: JsonRow, before: readonly Column[]): void => {
+  const after = indexed(shape, row)
+  if (after.every((value, i) => value === before[i])) on.statement(sqlOf(shape).rewrite).run(JSON.stringify(row), key)
+  else on.statement(sqlOf(shape).update).run(JSON.stringify(row), ...after, key)
 }
 
 const meets = (row: JsonRow, [present, missing]: EncodedFields): boolean =>

@@ -17,7 +17,7 @@ export class SqliteBus extends Bus {
   /** The same cursors by partition. */
   readonly #partitions = new Map<string, Set<BusCursor>>()
   /** Partitions that every subscription of their context has been told of. */
-  readonly #told = new Set<string>()
+  readonly #joined = new Set<string>()
 
   constructor(db: Db) {
     super()
@@ -27,14 +27,14 @@ export class SqliteBus extends Bus {
   /** Delivers the events of a context out of this log, to those too who have subscribed before. */
   async carry(context: string, log: ContextLog): Promise<void> {
     this.#log.add(context, log)
-    for (const { p } of this.#log.heads(context)) await this.#grew({ context, p })
+    for (const { p, seq } of log.owned()) if (seq > 0) await this.#tell({ context, p }, seq)
   }
 
   /** The events have to be in the log of their context. */
   async publish(events: readonly StoredEvent[]): Promise<void> {
-    const partitions = new Map<string, Partition>()
-    for (const { context, position } of events) partitions.set(partitionName(context, position.p), { context, p: position.p })
-    for (const partition of partitions.values()) await this.#grew(partition)
+    const last = new Map<string, StoredEvent>()
+    for (const event of events) last.set(partitionName(event.context, event.position.p), event)
+    for (const { context, position } of last.values()) await this.#tell({ context, p: position.p }, position.seq)
   }
 
   async subscribe(given: Subscription): Promise<() => Promise<void>> {
@@ -83,13 +83,13 @@ export class SqliteBus extends Bus {
     this.#partitions.clear()
   }
 
-  async #grew(partition: Partition): Promise<void> {
+  async #tell(partition: Partition, seq: number): Promise<void> {
     const { context, p } = partition
-    this.#log.grew(partition)
+    this.#log.tell(partition, seq)
     const name = partitionName(context, p)
     for (const cursor of this.#partitions.get(name) ?? []) cursor.wake()
-    if (this.#told.has(name)) return
-    this.#told.add(name)
+    if (this.#joined.has(name)) return
+    this.#joined.add(name)
     for (const subscription of this.#subscriptions) if (subscription.contexts.includes(context)) await this.#join(subscription, context, p)
   }
 

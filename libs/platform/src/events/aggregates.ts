@@ -1,7 +1,7 @@
 /** Load, decide, append, and again when somebody else was faster. The only way in which a service writes events. */
 import { claimsOf, isRefusal, refuse, type Clock, type Decider, type DomainEvent, type EventMeta, type Refusal, type StreamId } from '@pavan/kernel'
 import type { AnyEventType } from '@pavan/contracts'
-import type { EventCipher } from '../privacy/event-cipher.js'
+import type { EventCipher, Part } from '../privacy/event-cipher.js'
 import { SubjectErased } from '../privacy/key-ring.js'
 import type { Ids } from '../service/ids.js'
 import { metrics } from '../telemetry/metrics.js'
@@ -38,6 +38,9 @@ export interface AggregateOptions {
 }
 
 const attempts = 8
+
+/** What a decision may rest on. Where a command came from is for the audit log. */
+const decisive: readonly Part[] = ['personal', 'secret']
 
 const appendSeconds = metrics.histogram('pavan_append_seconds', {
   description: 'Time from handing a commit to the store until it is durable.',
@@ -87,10 +90,16 @@ export class Aggregate<C, E extends DomainEvent, S> {
     return { state, version }
   }
 
-  async #read(tenant: string, id: string): Promise<{ state: S; version: number; stored: readonly StoredEvent[] }> {
+  /** The state as far as the open parts of the events say it: whether and how far something has come, but nothing personal or secret. */
+  async loadOpen(tenant: string, id: string): Promise<{ state: S; version: number }> {
+    const { state, version } = await this.#read(tenant, id, [])
+    return { state, version }
+  }
+
+  async #read(tenant: string, id: string, parts = decisive): Promise<{ state: S; version: number; stored: readonly StoredEvent[] }> {
     const stored = await this.store.read(this.#stream(tenant, id))
     let state = this.decider.initial
-    for (const event of stored) state = this.decider.evolve(state, (await this.cipher.open<E>(upcast(event))) as unknown as E)
+    for (const event of stored) state = this.decider.evolve(state, (await this.cipher.open<E>(upcast(event), parts)) as unknown as E)
     return { state, version: stored.length, stored }
   }
 

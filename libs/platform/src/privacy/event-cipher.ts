@@ -4,7 +4,9 @@ import { streamName } from '@pavan/kernel'
 import type { NewEvent, StoredEvent } from '../events/event-store.js'
 import type { KeyRing } from './key-ring.js'
 
-type Part = 'personal' | 'secret' | 'origin'
+export type Part = 'personal' | 'secret' | 'origin'
+
+const allParts: readonly Part[] = ['personal', 'secret', 'origin']
 
 /** The event id is made for one commit of one stream and never reused, so a ciphertext cannot be moved to another place. */
 const place = (stream: StreamId, id: string, part: Part): string => `event/${streamName(stream)}/${id}/${part}`
@@ -56,12 +58,12 @@ export class EventCipher {
     return this.keys.sealNow(tenant, subject, at, value) ?? this.keys.seal(tenant, subject, at, value)
   }
 
-  /** The event as a decider or a view sees it. What was sealed under a destroyed key is `undefined`. */
-  async open<E extends DomainEvent = DomainEvent>(event: StoredEvent): Promise<RecordedEvent<E>> {
+  /** The event as a view sees it: with the parts that are wanted, all by default. What was sealed under a destroyed key is `undefined`. */
+  async open<E extends DomainEvent = DomainEvent>(event: StoredEvent, wanted: readonly Part[] = allParts): Promise<RecordedEvent<E>> {
     if (event.personal === undefined && event.secret === undefined && event.origin === undefined) return event as RecordedEvent<E>
     const { tenant } = event.stream
     const open = (part: Part, value: string | undefined) => {
-      if (value === undefined) return undefined
+      if (value === undefined || !wanted.includes(part)) return undefined
       const subject = keyFor(part, event, tenant)
       if (part === 'origin' && value.startsWith(shared)) return this.keys.open(tenant, subject, originPlace(tenant, subject), value.slice(shared.length))
       return this.keys.open(tenant, subject, place(event.stream, event.id, part), value)

@@ -16,4 +16,6 @@ export interface Account {
 export abstract class AccountSource {
   /** Undefined when there is no such person in this tenant. */
   abstract find(tenant: string, user: string): Promise<Account | undefined>
+  /** The same for whoever needs nothing personal. */
+  abstract status(tenant: string, user: string): Promise<Account['status'] | undefined>
 }

@@ -1,7 +1,7 @@
 /** oidc-provider's adapter for codes, tokens and grants, written once over Rows. One adapter object per tenant and model. */
-import { randomBytes } from 'node:crypto'
 import { errors, type Adapter, type AdapterPayload } from 'oidc-provider'
 import type { Clock } from '@pavan/kernel'
+import { drawRandom } from '@pavan/platform/service/random-pool.js'
 import { insert, patch, put, remove, removeAll } from '@pavan/platform/views/changes.js'
 import type { RowChange, Rows } from '@pavan/platform/views/rows.js'
 import { artifacts, fingerprint, used, waiting, type ArtifactRow, type Payload } from './oidc-tables.js'
@@ -123,9 +123,14 @@ export class ArtifactAdapter extends BaseAdapter {
 export const artifactKey = (tenant: string, model: string, id: string): string => `${tenant}/${model}/${fingerprint(id)}`
 
 const familyLength = 22
+/**
+ * The row of a family lives up to an hour longer than its token, in milliseconds. When the token ends is in its payload, and the provider heeds that;
+ * most rotations then leave the indexes of the table as they are.
+ */
+const rowStep = 3_600_000
 
 /** A refresh token names its family in its first 22 characters; the other 43 are its secret. `family` is absent for the first of a family. */
-export const makeRefreshToken = (family?: string): string => (family ?? randomBytes(16).toString('base64url')) + randomBytes(32).toString('base64url')
+export const makeRefreshToken = (family?: string): string => (family ?? drawRandom(16).toString('base64url')) + drawRandom(32).toString('base64url')
 export const familyOf = (token: string): string => token.slice(0, familyLength)
 
 /**
@@ -144,7 +149,8 @@ export class RefreshTokenAdapter extends ArtifactAdapter {
   }
 
   override async upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<undefined> {
-    const row = { ...artifactRow(this.parts.tenant, this.model, payload, this.expiry(payload, expiresIn)), current: fingerprint(id) }
+    const until = Math.ceil(this.expiry(payload, expiresIn) / rowStep) * rowStep
+    const row = { ...artifactRow(this.parts.tenant, this.model, payload, until), current: fingerprint(id) }
     const unit = currentUnit()
     const from = unit?.rotating.get(familyOf(id))
     if (unit && from) {

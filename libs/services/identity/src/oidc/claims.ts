@@ -24,6 +24,9 @@ export const claimsByScope = {
   address: ['address'],
 } as const
 
+/** Whether a scope (space-separated) asks for more than who it is. */
+export const asksForClaims = (scope: string): boolean => scope.split(' ').some((name) => name !== 'openid' && Object.hasOwn(claimsByScope, name))
+
 /** Names that profiles use for the same thing. */
 const aliases: Readonly<Record<string, string>> = { phone: 'phone_number', date_of_birth: 'birthdate', language: 'locale', time_zone: 'zoneinfo' }
 

@@ -7,7 +7,7 @@ import type { Sessions } from '../session/sessions.js'
 import type { AccountSource } from './account-source.js'
 import type { ApiResources } from './api-resources.js'
 import { CookieSigner } from './cookie-signer.js'
-import { claimsByScope, claimsOf } from './claims.js'
+import { asksForClaims, claimsByScope, claimsOf } from './claims.js'
 import type { GrantPolicy } from './grant-policy.js'
 import type { ProviderOutbound } from './provider-outbound.js'
 import type { PageContext, ProviderPage, ProviderPages } from './provider-pages.js'
@@ -176,16 +176,16 @@ export const configurationOf = (parts: ConfigurationParts): Configuration => {
     },
     fetch: (url, options) => parts.outbound.fetch(String(url), options as RequestInit),
     findAccount: async (_ctx, user, token) => {
-      const account = await accounts.find(tenant.id, user)
-      if (account?.status !== 'active') return undefined
+      if ((await accounts.status(tenant.id, user)) !== 'active') return undefined
       const session = (token as { sessionUid?: string } | undefined)?.sessionUid
       if (session !== undefined && (await sessions.hasEnded(tenant.id, session))) return undefined
       return {
         accountId: user,
-        claims: async (_use, scope, claims) =>
-          scope === 'openid' && Object.keys(claims ?? {}).length === 0
-            ? { sub: user }
-            : { ...claimsOf(account, await profiles.of(tenant.id, user)), sub: user },
+        claims: async (_use, scope, claims) => {
+          if (Object.keys(claims ?? {}).length === 0 && !asksForClaims(scope)) return { sub: user }
+          const account = await accounts.find(tenant.id, user)
+          return { ...(account && claimsOf(account, await profiles.of(tenant.id, user))), sub: user }
+        },
       }
     },
     interactions: { policy: policy() as never, url: (_ctx, interaction) => `${path}/interaction/${interaction.uid}` },

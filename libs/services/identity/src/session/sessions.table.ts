@@ -1,4 +1,4 @@
-import { defineTable } from '@pavan/platform/views/rows.js'
+import { defineTable, type TableDefinition } from '@pavan/platform/views/rows.js'
 import type { SignInMethod } from './session.decider.js'
 
 /** A browser session as the provider needs it. The key is tenant and id; the cookie is found by its hash. */
@@ -29,3 +29,6 @@ export const sessionRows = defineTable<SessionRow>({
   expires: 'expiresAt',
   personal: { field: 'personal', tenant: 'tenant', subject: 'user' },
 })
+
+/** The same rows for a reader who needs nothing personal: what is sealed stays sealed. */
+export const sealedSessions: TableDefinition<SessionRow> = { ...sessionRows, personal: undefined }

@@ -11,10 +11,11 @@ import { ClientDirectory } from '../client/client-directory.js'
 import { artifactKey } from '../oidc/artifact-adapters.js'
 import { countSignIn } from '../oidc/outcome-metrics.js'
 import { UserSessions } from '../oidc/interaction.js'
+import { KnownHere } from '../oidc/known-here.js'
 import { artifacts } from '../oidc/oidc-tables.js'
 import { LogoutNotices } from './logout-notices.js'
 import { session, type EndReason, type SessionCommand, type SessionEvent, type SessionState, type SignInMethod } from './session.decider.js'
-import { sessionRows, type SessionRow } from './sessions.table.js'
+import { sealedSessions, sessionRows, type SessionRow } from './sessions.table.js'
 
 export interface SignIn {
   readonly tenant: string
@@ -41,6 +42,7 @@ const authorizationsOf = (row: SessionRow): Authorizations => (row.payload?.auth
 @Injectable()
 export class Sessions extends UserSessions {
   readonly #aggregate: Aggregate<SessionCommand, SessionEvent, SessionState>
+  readonly #phases: KnownHere<SessionRow['phase']>
 
   constructor(
     @Inject(Aggregates) aggregates: Aggregates,
@@ -51,6 +53,7 @@ export class Sessions extends UserSessions {
     @Inject(LogoutNotices) private readonly notices: LogoutNotices,
   ) {
     super()
+    this.#phases = new KnownHere(20_000, rows.shared)
     this.#aggregate = aggregates.of(session, { events: [sessionStarted, signInSucceeded, sessionEnded] })
   }
 
@@ -100,7 +103,8 @@ export class Sessions extends UserSessions {
 
   /** Whether the session was ended. One that ran out by itself was not. */
   async hasEnded(tenant: string, id: string): Promise<boolean> {
-    return (await this.rows.get(sessionRows, keyOf(tenant, id)))?.phase === 'ended'
+    const key = keyOf(tenant, id)
+    return (await this.#phases.of(key, async () => (await this.rows.get(sealedSessions, key))?.phase)) === 'ended'
   }
 
   /** Living sessions of a person, newest first. */
@@ -146,6 +150,7 @@ export class Sessions extends UserSessions {
     const notices = await this.#noticesOf(row)
     // When it is not applied, somebody else ended it meanwhile, with everything that it had.
     const { applied } = await this.rows.apply([patch(sessionRows, key, mark, { phase: 'alive' }), tokens, ...grants, ...notices])
+    this.#phases.changed(key)
     if (applied && notices.length > 0) void this.notices.deliver()
   }
 

@@ -26,6 +26,10 @@ export class PlayedAccounts extends AccountSource {
   async find(_tenant: string, user: string): Promise<Account | undefined> {
     return this.people.get(user)
   }
+
+  async status(_tenant: string, user: string): Promise<Account['status'] | undefined> {
+    return this.people.get(user)?.status
+  }
 }
 
 const meta = { actor: { type: 'system', id: 'spec' } } as const

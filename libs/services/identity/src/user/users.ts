@@ -5,8 +5,11 @@ import { signInFailed, type EventOf } from '@pavan/contracts'
 import { userBlocked, userEmailChanged, userEmailVerified, userErased, userPasswordChanged, userRegistered, userUnblocked } from '@pavan/contracts'
 import { Aggregates, type Aggregate, type Handled } from '@pavan/platform/events/aggregates.js'
 import { Ids } from '@pavan/platform/service/ids.js'
+import { keyOf } from '@pavan/platform/views/changes.js'
+import { Rows } from '@pavan/platform/views/rows.js'
 import { Lockouts } from '../lockout/lockouts.js'
 import { AccountSource, type Account } from '../oidc/account-source.js'
+import { KnownHere } from '../oidc/known-here.js'
 import { countSignIn } from '../oidc/outcome-metrics.js'
 import { TenantDirectory } from '../oidc/tenant-directory.js'
 import { judgePassword } from './password-rules.js'
@@ -36,6 +39,7 @@ const failures = { category: 'sign-in-attempt', initial: null, decide: () => [],
 export class Users extends AccountSource {
   readonly #users: Aggregate<UserCommand, UserEvent, UserState>
   readonly #failures: Aggregate<never, EventOf<typeof signInFailed>, null>
+  readonly #statuses: KnownHere<Account['status']>
 
   constructor(
     @Inject(Aggregates) aggregates: Aggregates,
@@ -43,8 +47,10 @@ export class Users extends AccountSource {
     @Inject(Lockouts) private readonly lockouts: Lockouts,
     @Inject(TenantDirectory) private readonly tenants: TenantDirectory,
     @Inject(Ids) private readonly ids: Ids,
+    @Inject(Rows) rows: Rows,
   ) {
     super()
+    this.#statuses = new KnownHere(20_000, rows.shared)
     this.#users = aggregates.of(user, {
       events: [userRegistered, userEmailVerified, userEmailChanged, userPasswordChanged, userBlocked, userUnblocked, userErased],
       claimTaken: { email: 'identity.user.email-taken' },
@@ -59,14 +65,25 @@ export class Users extends AccountSource {
     return { user: id, status, email, emailVerified, name, locale, updatedAt: undefined }
   }
 
+  async status(tenant: string, id: string): Promise<Account['status'] | undefined> {
+    return this.#statuses.of(keyOf(tenant, id), async () => {
+      const { phase } = (await this.#users.loadOpen(tenant, id)).state
+      return phase === 'none' ? undefined : phase
+    })
+  }
+
   async byEmail(tenant: string, email: string): Promise<Account | undefined> {
     const id = await this.#users.owner(tenant, 'email', email)
     return id === undefined ? undefined : this.find(tenant, id)
   }
 
   /** Applies a command; its events are sealed under the person's own key. `at` is for imported history. */
-  handle(tenant: string, id: string, command: UserCommand, meta: EventMeta, at?: number): Promise<Handled<UserEvent, UserState> | Refusal> {
-    return this.#users.handle({ tenant, id, meta, subject: id, at }, command)
+  async handle(tenant: string, id: string, command: UserCommand, meta: EventMeta, at?: number): Promise<Handled<UserEvent, UserState> | Refusal> {
+    try {
+      return await this.#users.handle({ tenant, id, meta, subject: id, at }, command)
+    } finally {
+      this.#statuses.changed(keyOf(tenant, id))
+    }
   }
 
   /** Like `handle`, for what may be done once only: a second time is refused. `meta.commandId` names the thing that is used up. */
