@@ -28,6 +28,8 @@ export class BusCursor {
   #woken = false
   /** Beginning of the last batch, in milliseconds of the monotonic clock. */
   #began = -Infinity
+  /** The last batch was a full one, so that there may be a whole history behind it. */
+  #more = false
   #timer: NodeJS.Timeout | undefined
   #closed = false
 
@@ -93,7 +95,7 @@ export class BusCursor {
       const member = this.#members.shift()
       if (!member) return
       this.#members.push(member)
-      if (member.interval && this.#waits(member.interval)) return
+      if (member.interval && !this.#more && this.#waits(member.interval)) return
       this.#current = member
       try {
         this.#woken = false
@@ -101,6 +103,7 @@ export class BusCursor {
         const last = events.at(-1)
         if (!last) return
         this.#began = performance.now()
+        this.#more = events.length === largestBatch
         await member.handle({ context, p, events })
         if (from === undefined) await log.resolve(group, this.#options, last.position.seq)
         this.#position = last.position.seq

@@ -2,6 +2,7 @@
  * Where the next batch is committed: on the main thread, which saves the way to the writer thread and back, or in the writer thread, which
  * leaves the main thread free while the disk works. Figures and reasons: docs/adr/0003-sqlite-writer.md.
  */
+import { availableParallelism } from 'node:os'
 import { performance, type EventLoopUtilization } from 'node:perf_hooks'
 
 /** The main thread may stand still for this long. */
@@ -12,6 +13,12 @@ const largestInline = 128
 const busyShare = 0.35
 const windowMillis = 20
 
+/** Where more than these shares of the main thread and of the processors are taken, there is no time to spare for commits of one write each. */
+const crowdedMain = 0.2
+const crowdedProcess = 0.85
+/** From the beginning of one commit to the beginning of the next, there. */
+const spacingMillis = 12
+
 /** `measured` decides for each batch; the others always commit in one place. */
 export type CommitChoice = 'measured' | 'main' | 'thread'
 
@@ -21,6 +28,8 @@ class MainThread {
   #start = 0
   #commits = 0
   #share = 0
+  #cpu: NodeJS.CpuUsage | undefined
+  #cpuShare = 0
 
   /** Share of time, 0 to 1, that the main thread spent on other work lately. */
   otherWork(): number {
@@ -29,9 +38,17 @@ class MainThread {
     const since = this.#since
     this.#since = performance.eventLoopUtilization()
     if (since) this.#share = Math.max(0, performance.eventLoopUtilization(this.#since, since).active - this.#commits) / (now - this.#start)
+    const cpu = process.cpuUsage()
+    if (this.#cpu) this.#cpuShare = (cpu.user + cpu.system - this.#cpu.user - this.#cpu.system) / 1000 / (now - this.#start) / availableParallelism()
+    this.#cpu = cpu
     this.#start = now
     this.#commits = 0
     return this.#share
+  }
+
+  /** Whether nearly all processor time goes to this process, and the main thread has its part in it. */
+  crowded(): boolean {
+    return this.otherWork() > crowdedMain && this.#cpuShare > crowdedProcess
   }
 
   committed(millis: number): void {
@@ -46,17 +63,29 @@ export class CommitPlace {
   readonly #fsync: boolean
   readonly #choice: CommitChoice
   readonly #otherWork: () => number
+  readonly #crowded: () => boolean
 
-  /** `otherWork` answers the share of time, 0 to 1, that the main thread spends on other things. */
-  constructor(options: { readonly fsync: boolean; readonly choice: CommitChoice; readonly otherWork?: () => number }) {
+  /** `otherWork` answers the share of time, 0 to 1, that the main thread spends on other things; `crowded`, whether the processors are taken. */
+  constructor(options: {
+    readonly fsync: boolean
+    readonly choice: CommitChoice
+    readonly otherWork?: () => number
+    readonly crowded?: () => boolean
+  }) {
     this.#fsync = options.fsync
     this.#choice = options.choice
     this.#otherWork = options.otherWork ?? (() => mainThread.otherWork())
+    this.#crowded = options.crowded ?? (() => mainThread.crowded())
   }
 
   /** Whether the next small batch would be committed on the main thread. */
   quiet(): boolean {
     return this.inline(1)
+  }
+
+  /** Milliseconds that lie at least between the beginnings of two commits, so that writes of a short while share one. */
+  spacing(): number {
+    return this.#choice === 'measured' && this.#fsync && this.#crowded() ? spacingMillis : 0
   }
 
   inline(writes: number): boolean {

@@ -26,6 +26,7 @@ interface Pending {
 /** Taken at load, so that tests with fake timers still commit. */
 const afterTurn = setImmediate
 const afterTick = process.nextTick
+const afterMillis = setTimeout
 /** Commits in a row that may happen without letting the event loop turn: a writer in a tight loop must not starve the rest. */
 const ticksInARow = 8
 const largestBatch = 5_000
@@ -39,6 +40,8 @@ export class Db {
   readonly #place: CommitPlace
   #pending: Pending[] = []
   #scheduled = false
+  /** Beginning of the last commit. */
+  #began = -Infinity
   /** What the writer thread is doing for this file. Nothing else is written meanwhile. */
   #working: Promise<unknown> | undefined
   #sinceCheckpoint = 0
@@ -97,11 +100,16 @@ export class Db {
 
   /**
    * On a quiet process right after the running callback and its promises, which saves a turn of the event loop; on a busy one at the end of
-   * the turn, so that the requests of a turn share a commit.
+   * the turn, so that the requests of a turn share a commit; and on one that has no time to spare, a few milliseconds after the last one.
    */
   #schedule(): void {
     if (this.#scheduled || this.#working) return
     this.#scheduled = true
+    const wait = this.#began + this.#place.spacing() - performance.now()
+    if (wait > 0) {
+      afterMillis(this.#flushNow, wait)
+      return
+    }
     const tick = this.#ticks < ticksInARow && this.#place.quiet()
     this.#ticks = tick ? this.#ticks + 1 : 0
     if (tick) afterTick(this.#flushNow)
@@ -110,6 +118,7 @@ export class Db {
 
   #flush(): void {
     if (this.#working || this.#pending.length === 0) return
+    this.#began = performance.now()
     const batch = this.#take()
     const writes = batch.map((pending) => pending.write)
     let weight = 0

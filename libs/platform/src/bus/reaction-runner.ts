@@ -47,7 +47,7 @@ export class ReactionRunner extends EventConsumer {
   }
 
   async #run(handlers: readonly ReactionHandler[], stored: StoredEvent): Promise<Changes> {
-    const event = (await this.cipher.open(upcast(stored))) as RecordedEvent<any>
+    const event = (await this.cipher.open(upcast(stored), ['personal'])) as RecordedEvent<any>
     const command = commandFor(this.reaction, event)
     const attributes = { 'messaging.consumer.group.name': this.name, 'pavan.reaction': this.reaction }
     const span = spanOfEvent(event, 'react', 'consumer', { ...messageAttributes(event, 'process', 1), ...attributes })

@@ -35,6 +35,10 @@ export interface ViewDefinition {
   /** Tables that this view alone writes. */
   readonly tables: readonly TableDefinition<any>[]
   readonly on: readonly EventHandler<ViewHandler>[]
+  /** Whether handlers look at `meta.origin`; it stays sealed otherwise. */
+  readonly origins?: boolean
+  /** For views that nobody waits for: milliseconds from one batch to the next, at least, so that many events share a commit. */
+  readonly interval?: number
 }
 
 export const defineView = (view: ViewDefinition): ViewDefinition => view

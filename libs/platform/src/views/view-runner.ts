@@ -7,7 +7,7 @@ import { EventConsumer } from '../bus/event-consumer.js'
 import type { StoredEvent } from '../events/event-store.js'
 import { upcast } from '../events/upcasters.js'
 import type { BlindIndex } from '../privacy/blind-index.js'
-import type { EventCipher } from '../privacy/event-cipher.js'
+import type { EventCipher, Part } from '../privacy/event-cipher.js'
 import { messageAttributes, spanOfEvent } from '../telemetry/event-spans.js'
 import type { Log } from '../telemetry/log.js'
 import { tracing, type RunningSpan } from '../telemetry/tracing.js'
@@ -47,6 +47,9 @@ export const handlersByType = <H>(handlers: readonly EventHandler<H>[]): Handler
   }
 }
 
+const personalOnly: readonly Part[] = ['personal']
+const withOrigin: readonly Part[] = ['personal', 'origin']
+
 export class ViewRunner extends EventConsumer {
   readonly #handlers
   /** By event id, of the batch that is being worked on. */
@@ -65,6 +68,10 @@ export class ViewRunner extends EventConsumer {
     const map = <R extends object>(table: TableDefinition<R>) => (own.has(table.name) ? physical(table, generation) : table)
     super(`view:${view.name}@${generation}`, handlers.contexts, new MappedRows(rows, map), log, view.tables[0]?.durability)
     this.#handlers = handlers
+  }
+
+  get interval(): number | undefined {
+    return this.view.interval
   }
 
   async open(): Promise<void> {
@@ -141,7 +148,7 @@ export class ViewRunner extends EventConsumer {
   }
 
   async #run(handlers: readonly ViewHandler[], stored: StoredEvent, flush: () => Promise<void>, pending: Changes): Promise<Changes> {
-    const event = await this.cipher.open(upcast(stored))
+    const event = await this.cipher.open(upcast(stored), this.view.origins ? withOrigin : personalOnly)
     const current: Current = {
       get: async (table, key) => {
         const last = lastTouching(pending, table.name, key)

@@ -54,6 +54,7 @@ export const funnelView = defineView({
   name: 'registration-funnel',
   version: 1,
   tables: [funnel, people],
+  interval: 100,
   on: [
     on(registrationStarted, (event) => [count(event.stream.tenant, startOf('day', event.at), 'started')]),
     on(userRegistered, (event, current: Current) =>

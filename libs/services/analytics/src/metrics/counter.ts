@@ -55,7 +55,7 @@ export const defineCounter = (
     dimensions,
     additive: true,
     intervals: ['hour', 'day', 'week', 'month'],
-    view: defineView({ name: `metric-${id}`, version: given.version ?? 1, tables: [table], on: given.on.map(handler) }),
+    view: defineView({ name: `metric-${id}`, version: given.version ?? 1, tables: [table], on: given.on.map(handler), interval: 100 }),
     measure: (rows, range) => measure(rows, table, range),
     since: async (rows, tenant) => (await rows.find(table, { index: 'byTime', where: { tenant, grain: 'day' }, limit: 1 })).items[0]?.at,
   }

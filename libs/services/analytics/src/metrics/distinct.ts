@@ -58,7 +58,7 @@ export const defineDistinct = (given: MetricTexts & { readonly version?: number;
     dimensions: [],
     additive: false,
     intervals: ['day', 'week', 'month'],
-    view: defineView({ name: `metric-${id}`, version: given.version ?? 1, tables: [table, seen], on: given.on.map(handler) }),
+    view: defineView({ name: `metric-${id}`, version: given.version ?? 1, tables: [table, seen], on: given.on.map(handler), interval: 100 }),
     measure: (rows, range) => measure(rows, table, range),
     since: async (rows, tenant) => (await rows.find(table, { index: 'byTime', where: { tenant, period: 'day' }, limit: 1 })).items[0]?.at,
   }

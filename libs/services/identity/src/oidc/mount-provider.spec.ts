@@ -12,7 +12,20 @@ describe('the short way', () => {
     expect(routeOf('POST', `/t/acme${path}`)).toBe(`/t/:slug${path}`)
   })
 
+  it('is there for a request for authorization, and for its resumption', () => {
+    expect(routeOf('GET', '/t/acme/auth?client_id=x%2Fy&scope=openid%20email', undefined)).toBe('/t/:slug/auth')
+    expect(routeOf('GET', '/t/acme/auth', undefined)).toBe('/t/:slug/auth')
+    expect(routeOf('GET', '/t/acme/auth/V1StGXR8_Z5jdHi6B-myT', undefined)).toBe('/t/:slug/auth/:uid')
+    const body = { method: 'GET', url: '/t/acme/auth', headers: { 'content-length': '3' } } as unknown as IncomingMessage
+    expect(find(body)).toBeUndefined()
+  })
+
   it.each([
+    ['GET', '/t/acme/auth/'],
+    ['GET', '/t/acme/authx'],
+    ['GET', '/t/acme/auth/a/b'],
+    ['GET', '/t/ac%6De/auth'],
+    ['HEAD', '/t/acme/auth'],
     ['GET', '/t/acme/me'],
     ['OPTIONS', '/t/acme/token'],
     ['POST', '/t/acme/auth'],

@@ -69,13 +69,28 @@ const form = 'application/x-www-form-urlencoded'
 /** Slug and path below it, where nothing has to be decoded and nothing follows. */
 const plain = /^\/t\/([a-z0-9-]{1,100})(\/[a-z/]+)$/
 
-/** What machines send by the thousand: a form to an endpoint, written as every library writes it. The rest goes by Fastify. */
+/** The authorization endpoint and its resumption, with what follows the path. */
+const asked = /^\/t\/([a-z0-9-]{1,100})\/auth(?:\/([A-Za-z0-9_-]{1,100}))?(?:\?|$)/
+
+/**
+ * What clients and browsers send by the thousand: a form to an endpoint, and a request for authorization, written as everybody writes them.
+ * The rest goes by Fastify.
+ */
 export const findProviderRoute = (get: Resolve): FindDirect => {
   const answer = answerer(get)
   const proxies = get(ServiceConfig)['PAVAN_TRUST_PROXY'] as number
   const posted = new Map<string, string>()
   for (const [path, methods] of Object.entries(endpoints)) if (methods.includes('POST')) posted.set(path, `/t/:slug${path}`)
+  const authorization: FindDirect = ({ url, headers }) => {
+    // Whoever sends a body with a GET has it thrown away by Fastify.
+    if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) return undefined
+    const [, slug, uid] = asked.exec(url as string) ?? []
+    if (slug === undefined) return undefined
+    const route = uid === undefined ? '/t/:slug/auth' : '/t/:slug/auth/:uid'
+    return { route, handle: (raw, response) => void answer(raw, response, slug, clientAddress(raw, proxies)) }
+  }
   return (request) => {
+    if (request.method === 'GET') return authorization(request)
     if (request.method !== 'POST' || request.headers['content-type'] !== form) return undefined
     const [, slug, path] = plain.exec(request.url as string) ?? []
     const route = path === undefined ? undefined : posted.get(path)

@@ -84,6 +84,8 @@ export const subjectHistoryView = defineView({
   name: 'subject-history',
   version: 1,
   tables: [subjectHistory, erased],
+  interval: 100,
+  origins: true,
   on: [
     ...[userRegistered, userEmailVerified, userEmailChanged, userPasswordChanged, userBlocked, userUnblocked].map((type) => ofStream(type as AnyEventType)),
     ...[
