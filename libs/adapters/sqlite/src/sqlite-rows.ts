@@ -30,6 +30,11 @@ export class SqliteRows extends Rows {
     this.#timer = setInterval(() => void this.sweep().catch(() => undefined), sweepEveryMillis).unref()
   }
 
+  /** One queue of writes for events and durable rows, which are in one file. */
+  override get afterEvents(): boolean {
+    return true
+  }
+
   async open(tables: readonly TableDefinition<any>[]): Promise<void> {
     await Promise.all(
       tables.map(async (table) => {

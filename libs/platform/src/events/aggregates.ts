@@ -136,21 +136,25 @@ export class Aggregate<C, E extends DomainEvent, S> {
     }
   }
 
-  /** Writes facts into a new stream without loading or deciding: something that happened once, such as a failed sign-in. */
-  append(context: CommandContext, events: readonly E[]): Promise<Handled<E, S>> {
-    return this.#commit(context, events, this.decider.initial, 0)
+  /**
+   * Writes facts into a new stream without loading or deciding: something that happened once, such as a failed sign-in. `beside` is called once
+   * the events are handed over and must have succeeded, too; for rows that are never there without them (`Rows.afterEvents`).
+   */
+  append(context: CommandContext, events: readonly E[], beside?: () => Promise<unknown>): Promise<Handled<E, S>> {
+    return this.#commit(context, events, this.decider.initial, 0, beside)
   }
 
-  async #commit(context: CommandContext, events: readonly E[], before: S, version: number): Promise<Handled<E, S>> {
+  async #commit(context: CommandContext, events: readonly E[], before: S, version: number, beside?: () => Promise<unknown>): Promise<Handled<E, S>> {
     const stream = this.#stream(context.tenant, context.id)
     const sealed: NewEvent[] = []
     for (const event of events) sealed.push(await this.cipher.seal(stream, this.#checked(event, context)))
     const started = performance.now()
-    const result = await this.store.append(stream, sealed, {
+    const appending = this.store.append(stream, sealed, {
       expected: version,
       claims: claimsOf(this.decider, before, events),
       commandId: context.meta.commandId,
     })
+    const [result] = beside ? await Promise.all([appending, beside()]) : [await appending]
     appendSeconds.record((performance.now() - started) / 1000, { service: this.context })
     let state = before
     if (!result.repeated) for (const event of events) state = this.decider.evolve(state, event)

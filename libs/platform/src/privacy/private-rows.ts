@@ -15,6 +15,10 @@ export class PrivateRows extends Rows {
     super()
   }
 
+  override get afterEvents(): boolean {
+    return this.rows.afterEvents
+  }
+
   override get shared(): boolean {
     return this.rows.shared
   }

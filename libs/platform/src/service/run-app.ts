@@ -10,6 +10,7 @@ import type { Adapters } from './adapters.js'
 import { appConfig, type AppConfig } from './app-config.js'
 import type { ServiceDefinition } from './define-service.js'
 import type { Environment } from './environment.js'
+import { tidyWhenQuiet } from './idle-memory.js'
 import { runServices } from './run-services.js'
 import type { Finding } from './finding.js'
 import { readConfig } from './service-config.js'
@@ -137,6 +138,7 @@ const start = async (app: App): Promise<void> => {
   const width = Math.max(0, ...running.notices.map(({ label }) => label.length))
   const lines = running.notices.map(({ label, text }) => `  ${label.padEnd(width)}  ${text}`)
   process.stdout.write(`\nPavan is ready at ${running.baseUrl}\n\n${lines.join('\n')}\n\n`)
+  tidyWhenQuiet()
 }
 
 /** Runs until a signal ends it. What prevents the start is told in two sentences, and the exit code is 1. */

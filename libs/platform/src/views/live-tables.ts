@@ -42,6 +42,10 @@ export class MappedRows extends Rows {
     super()
   }
 
+  override get afterEvents(): boolean {
+    return this.rows.afterEvents
+  }
+
   override get shared(): boolean {
     return this.rows.shared
   }

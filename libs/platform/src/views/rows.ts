@@ -97,6 +97,14 @@ export type ApplyResult =
   | { readonly applied: false; readonly because: 'checkpoint'; readonly stored: number }
 
 export abstract class Rows {
+  /**
+   * Whether a change that is handed over after an append of the same service, and before that is answered, is never there without it: both are
+   * durable in that order or, as a rule, in one commit.
+   */
+  get afterEvents(): boolean {
+    return false
+  }
+
   /** Whether other copies of the service write the same rows: then what this copy remembers may be old, and a checkpoint moves without it. */
   get shared(): boolean {
     return false

@@ -103,7 +103,7 @@ export class ArtifactAdapter extends BaseAdapter {
   override async consume(id: string): Promise<undefined> {
     const change = patch(artifacts, this.key(id), { consumed: this.seconds }, { consumed: undefined })
     const unit = currentUnit()
-    if (unit) return unit.add(change, 'AuthorizationCode') as undefined
+    if (unit) return unit.add(change, { guard: 'AuthorizationCode' }) as undefined
     if (!(await this.apply(change))) throw new errors.InvalidGrant('already consumed')
   }
 
@@ -156,7 +156,7 @@ export class RefreshTokenAdapter extends ArtifactAdapter {
     if (unit && from) {
       const { current, expiresAt } = row
       const set = { current, expiresAt, payload: row.payload, consumed: this.seconds }
-      return unit.add(patch(artifacts, this.key(id), set, { current: from }), 'RefreshToken') as undefined
+      return unit.add(patch(artifacts, this.key(id), set, { current: from }), { guard: 'RefreshToken' }) as undefined
     }
     const change = put(artifacts, this.key(id), row)
     if (unit) unit.add(change)
@@ -199,7 +199,7 @@ export class WaitingAdapter extends BaseAdapter {
     this.#kept?.delete(key)
     const keep = () => this.#kept?.set(key, { payload: JSON.stringify(row.sealed), expiresAt: row.expiresAt })
     const unit = currentUnit()
-    if (unit) return unit.add(change, undefined, keep) as undefined
+    if (unit) return unit.add(change, { done: keep, behind: this.#kept !== undefined }) as undefined
     await this.apply(change)
     keep()
   }
@@ -214,7 +214,7 @@ export class WaitingAdapter extends BaseAdapter {
     const key = this.#key(id)
     this.#kept?.delete(key)
     const unit = currentUnit()
-    if (unit) return unit.add(remove(waiting, key, { model: this.model }), 'Interaction', () => this.#kept?.delete(key)) as undefined
+    if (unit) return unit.add(remove(waiting, key, { model: this.model }), { guard: 'Interaction', done: () => this.#kept?.delete(key) }) as undefined
     await this.apply(remove(waiting, key))
   }
 

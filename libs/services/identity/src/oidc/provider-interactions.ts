@@ -87,17 +87,14 @@ export class ProviderInteractions extends Interactions {
     const known = interaction.session
     const again = known?.accountId === user && known.uid && (await this.sessions.find(tenant.id, known.uid)) ? known.uid : undefined
     const unit = new TokenUnit()
-    let session = again
-    if (again) await this.sessions.signIn(again, signIn)
-    else {
-      const begun = await this.sessions.begin(signIn, tenant.settings.lifetimes.sessionSeconds)
-      session = begun.id
-      unit.add(begun.row)
-    }
-    const login = { accountId: user, remember, amr: [...amr[method]], ts: this.#seconds(), session }
+    const begun = again ? undefined : this.sessions.begin(signIn, tenant.settings.lifetimes.sessionSeconds)
+    if (begun) unit.add(begun.row)
+    else if (again) await this.sessions.signIn(again, signIn)
+    const login = { accountId: user, remember, amr: [...amr[method]], ts: this.#seconds(), session: again ?? begun?.id }
     interaction.result = { ...interaction.lastSubmission, login, ...(interaction.prompt.name === 'create' ? { create: {} } : {}) }
     await unit.collect(() => interaction.persist())
-    await unit.commit(this.rows)
+    const write = () => unit.commit(this.rows)
+    await (begun ? begun.record(write) : write())
     return interaction.returnTo
   }
 

@@ -29,7 +29,7 @@ export class SessionAdapter extends BaseAdapter {
     }
     const unit = currentUnit()
     // Somebody is signed in: `Sessions` made the row before.
-    if (unit && payload.accountId !== undefined) return unit.add(patch(sessionRows, key, fields, { phase: 'alive' }), 'Session') as undefined
+    if (unit && payload.accountId !== undefined) return unit.add(patch(sessionRows, key, fields, { phase: 'alive' }), { guard: 'Session' }) as undefined
     if (await this.apply(patch(sessionRows, key, fields, { phase: 'alive' }))) return
     const row: SessionRow = { tenant: this.parts.tenant, id, phase: 'alive', ...fields }
     if (await this.apply(insert(sessionRows, key, row))) return

@@ -14,11 +14,17 @@ export class TokenUnit {
   readonly #changes: RowChange[] = []
   readonly #guards = new Map<number, Presented>()
   readonly #done: (() => void)[] = []
+  /** How many of the changes nobody has to wait for. */
+  #behind = 0
   /** Refresh token families that this request rotates: family → hash of the token that was presented. */
   readonly rotating = new Map<string, string>()
 
-  /** `done` is called when the change is written. */
-  add(change: RowChange<any>, guard?: Presented, done?: () => void): void {
+  /**
+   * `done` is called when the change is written. `behind`: where this process alone has the rows, and remembers this one, an answer need not wait
+   * until it is durable. A crash in these milliseconds makes somebody begin again.
+   */
+  add(change: RowChange<any>, { guard, done, behind }: { guard?: Presented; done?: () => void; behind?: boolean } = {}): void {
+    if (behind) this.#behind++
     if (done) this.#done.push(done)
     if (guard) this.#guards.set(this.#changes.length, guard)
     this.#changes.push(change as RowChange)
@@ -32,6 +38,12 @@ export class TokenUnit {
   /** Writes everything. Answers what somebody else used first; then nothing is written. */
   async commit(rows: Rows): Promise<Presented | undefined> {
     if (this.#changes.length === 0) return undefined
+    if (this.#behind === this.#changes.length && !rows.shared) {
+      // A store that cannot write says so to the next who waits for it.
+      rows.apply(this.#changes as RowChange<any>[]).catch(() => undefined)
+      for (const done of this.#done) done()
+      return undefined
+    }
     const result = await rows.apply(this.#changes as RowChange<any>[])
     if (result.applied) {
       for (const done of this.#done) done()

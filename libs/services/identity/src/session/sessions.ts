@@ -26,6 +26,12 @@ export interface SignIn {
   readonly meta: EventMeta
 }
 
+export interface NewSession {
+  readonly id: string
+  readonly row: RowChange<SessionRow>
+  record(write: () => Promise<unknown>): Promise<void>
+}
+
 export interface EndAllOptions {
   readonly meta: EventMeta
   /** The session that stays. */
@@ -59,25 +65,29 @@ export class Sessions extends UserSessions {
 
   /** Begins a session of at most `seconds`. Answers its id. */
   async start(signIn: SignIn, seconds: number): Promise<string> {
-    const { id, row } = await this.begin(signIn, seconds)
-    await this.rows.apply([row])
+    const { id, row, record } = this.begin(signIn, seconds)
+    await record(() => this.rows.apply([row]))
     return id
   }
 
-  /** Writes the events of a new session. It lives when its row is written, together with whatever depends on it. */
-  async begin(signIn: SignIn, seconds: number): Promise<{ readonly id: string; readonly row: RowChange<SessionRow> }> {
+  /** A new session: `record` writes its events. It lives when its row is written, by `write`, together with whatever depends on it. */
+  begin(signIn: SignIn, seconds: number): NewSession {
     const { tenant, user, method, client, application, meta } = signIn
     const id = this.ids.make('session')
     const now = this.clock.now()
     const endsAt = now + seconds * 1000
     const events = orThrow(session.decide({ type: 'start', session: id, user, method, client, application, expiresAt: endsAt }, session.initial))
-    // Nobody has used the new id before, so there is nothing to load.
-    await this.#aggregate.append({ tenant, id, subject: user, meta }, events).catch((error: unknown) => {
-      throw error instanceof SubjectErased ? RefusalError.from(refuse('request.subject.erased')) : error
-    })
     const row: SessionRow = { tenant, id, phase: 'alive', user, method, startedAt: now, seenAt: now, endsAt, expiresAt: endsAt, personal: meta.origin }
-    countSignIn(method, 'success')
-    return { id, row: insert(sessionRows, keyOf(tenant, id), row) }
+    const record = async (write: () => Promise<unknown>): Promise<void> => {
+      const together = this.rows.afterEvents
+      // Nobody has used the new id before, so there is nothing to load.
+      await this.#aggregate.append({ tenant, id, subject: user, meta }, events, together ? write : undefined).catch((error: unknown) => {
+        throw error instanceof SubjectErased ? RefusalError.from(refuse('request.subject.erased')) : error
+      })
+      if (!together) await write()
+      countSignIn(method, 'success')
+    }
+    return { id, row: insert(sessionRows, keyOf(tenant, id), row), record }
   }
 
   /** A session of the past, from another system: it began and is over. */
