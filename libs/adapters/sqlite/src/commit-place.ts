@@ -66,12 +66,7 @@ export class CommitPlace {
   readonly #crowded: () => boolean
 
   /** `otherWork` answers the share of time, 0 to 1, that the main thread spends on other things; `crowded`, whether the processors are taken. */
-  constructor(options: {
-    readonly fsync: boolean
-    readonly choice: CommitChoice
-    readonly otherWork?: () => number
-    readonly crowded?: () => boolean
-  }) {
+  constructor(options: { readonly fsync: boolean; readonly choice: CommitChoice; readonly otherWork?: () => number; readonly crowded?: () => boolean }) {
     this.#fsync = options.fsync
     this.#choice = options.choice
     this.#otherWork = options.otherWork ?? (() => mainThread.otherWork())
