@@ -5,6 +5,7 @@
 import { streamName } from '@pavan/kernel'
 import type { StoredEvent } from '../events/event-store.js'
 import { isKnown, NewerSchema } from '../events/upcasters.js'
+import { StorageUnavailable } from '../service/storage-unavailable.js'
 import type { Log } from '../telemetry/log.js'
 import { patch, put, remove } from '../views/changes.js'
 import type { Changes } from '../views/define-view.js'
@@ -247,6 +248,8 @@ export abstract class EventConsumer {
             concerned = true
           }
         } catch (error) {
+          // It is not the event that is wrong: the bus brings the batch again until the rows are back.
+          if (error instanceof StorageUnavailable) throw error
           parkedNow.add(nameOf(event))
           pending.push(this.#park(event, nameOf(event), error))
         }

@@ -7,6 +7,7 @@ import { BlindIndex } from '../privacy/blind-index.js'
 import { EventCipher } from '../privacy/event-cipher.js'
 import { LocalKeyEncryptionKey } from '../privacy/kek.js'
 import { KeyRing } from '../privacy/key-ring.js'
+import { StorageUnavailable } from '../service/storage-unavailable.js'
 import { makeLog } from '../telemetry/log.js'
 import { sharedAdapters } from '../testing/shared-adapters.js'
 import { add, put, remove } from './changes.js'
@@ -142,4 +143,20 @@ describe("a batch in which nothing is a view's business", () => {
     await runner.handle(batch(event(1), foreign(2), foreign(3), event(4)))
     expect([await runner.position('authorization', 0), await row(lasting)]).toEqual([4, { n: 2 }])
   })
+})
+
+it('a handler that finds the rows away parks nothing: the batch comes again and goes through', async () => {
+  let away = true
+  const runner = await runnerOf(async (current) => {
+    await current.get(lasting, 'a')
+    if (away) throw new StorageUnavailable('the database does not answer')
+    return [add(lasting, 'a', { n: 1 }, { n: 0 })]
+  })
+  const batch = { context: 'authorization', p: 0, events: [event(1), event(2)] }
+  await expect(runner.handle(batch)).rejects.toThrow(StorageUnavailable)
+  expect(runner.status()).toMatchObject({ parked: [], positions: { 'authorization:0': 0 } })
+  away = false
+  await runner.handle(batch)
+  expect(runner.status()).toMatchObject({ parked: [], positions: { 'authorization:0': 2 } })
+  expect(await rows.get(physical(lasting, 1000), 'a')).toEqual({ n: 2 })
 })
