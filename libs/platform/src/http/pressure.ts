@@ -1,6 +1,4 @@
 /** Overload protection: beyond what the process can do in time, it says so at once instead of queueing. */
-import { monitorEventLoopDelay } from 'node:perf_hooks'
-
 export interface PressureLimits {
   /** Requests being worked on. */
   readonly inFlight: number
@@ -8,22 +6,28 @@ export interface PressureLimits {
   readonly loopDelay: number
 }
 
-const interval = 500
+/** Milliseconds between two looks at the clock, and of the time over which their lateness is averaged. */
+const tick = 50
+const span = 500
 
 export class Pressure {
   #inFlight = 0
   #late = 0
-  readonly #delays: ReturnType<typeof monitorEventLoopDelay>
   readonly #timer: NodeJS.Timeout
 
   constructor(private readonly limits: PressureLimits) {
-    this.#delays = monitorEventLoopDelay({ resolution: 20 })
-    this.#delays.enable()
+    let last = performance.now()
+    let [began, sum, count] = [last, 0, 0]
+    // Node's own histogram forgets the tick before with each reset, and with it the delay that a blocked loop has just had.
     this.#timer = setInterval(() => {
-      // The histogram holds the distance between two ticks of its own timer, so an idle loop shows the resolution.
-      this.#late = Math.max(0, this.#delays.mean / 1e6 - 20) || 0
-      this.#delays.reset()
-    }, interval)
+      const now = performance.now()
+      sum += Math.max(0, now - last - tick)
+      count++
+      last = now
+      if (now - began < span) return
+      this.#late = sum / count
+      ;[began, sum, count] = [now, 0, 0]
+    }, tick)
     this.#timer.unref()
   }
 
@@ -47,6 +51,5 @@ export class Pressure {
 
   close(): void {
     clearInterval(this.#timer)
-    this.#delays.disable()
   }
 }
