@@ -4,7 +4,6 @@
  * `npm run faults` does every fault several times and for longer.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import * as oidc from 'openid-client'
 import { startKafka } from '../../tools/services/kafka.mjs'
 import { startMongo } from '../../tools/services/mongo.mjs'
 import { services } from '../../tools/distributed/system.mjs'
@@ -12,7 +11,7 @@ import { call } from '../support/http.js'
 import { DistributedSystem } from '../support/distributed-system.js'
 import { eventually } from '../support/parallel.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
-import { exchange, makeTenant, signUp } from '../support/tenant.js'
+import { makeTenant, tokenOfSomebody } from '../support/tenant.js'
 import { operatorToken } from '../support/tokens.js'
 import { mulberry, Workload } from '../support/workload.js'
 
@@ -93,16 +92,12 @@ describe.each(Array.from({ length: rounds }, (_, n) => n + 1))('round %i', () =>
   )
 
   test('the gateway is killed, and what was revoked before stays revoked', async () => {
-    const tenant = await makeTenant(system, 'revoked')
-    const person = await signUp(system, tenant, { email: 'ada@example.org', password: 'correct horse battery staple 9' })
-    const { refresh_token: refresh } = await exchange(tenant, person.browser.url, person.verifier)
-    const { access_token: token } = await oidc.refreshTokenGrant(tenant.config, refresh as string, { resource: `${system.base}/api` })
-    const me = async () => (await call(`${system.base}/api/v1/identity/me`, { token })).status
-    expect(await me()).toBe(200)
-    expect((await call(`${system.base}/api/v1/identity/sessions`, { method: 'DELETE', token })).status).toBe(200)
-    await eventually(async () => (await me()) === 401, 5_000)
+    const { status, revoke } = await tokenOfSomebody(system, await makeTenant(system, 'revoked'))
+    expect(await status()).toBe(200)
+    await revoke()
+    await eventually(async () => (await status()) === 401, 5_000)
     await survives(() => kill('gateway', 1))
-    expect(await me()).toBe(401)
+    expect(await status()).toBe(401)
   }, 240_000)
 
   test(

@@ -110,6 +110,16 @@ export const exchange = (tenant: Tenant, at: string, verifier: string) =>
   oidc.authorizationCodeGrant(tenant.config, new URL(at), { pkceCodeVerifier: verifier })
 
 /** Through sign-up, code from the mailbox and consent to the application's callback. */
+/** An access token of a new person for the system's own API, and whether it is accepted there. */
+export const tokenOfSomebody = async (system: System, tenant: Tenant) => {
+  const person = await signUp(system, tenant, { email: 'ada@example.org', password: 'correct horse battery staple 9' })
+  const { refresh_token: refresh } = await exchange(tenant, person.browser.url, person.verifier)
+  const { access_token: token } = await oidc.refreshTokenGrant(tenant.config, refresh as string, { resource: `${system.base}/api` })
+  const status = async () => (await call(`${system.base}/api/v1/identity/me`, { token })).status
+  const revoke = async () => expectStatus(await call(`${system.base}/api/v1/identity/sessions`, { method: 'DELETE', token }), 200)
+  return { status, revoke }
+}
+
 export const signUp = async (system: System, tenant: Tenant, { email, password }: Person): Promise<{ browser: Browser; verifier: string }> => {
   const browser = new Browser(callback)
   const { url, verifier } = await authorizationUrl(system, tenant)
