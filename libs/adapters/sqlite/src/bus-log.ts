@@ -42,13 +42,13 @@ export class BusLog {
 
   /** The events of a partition up to this one were told: an answer that ended before may go on now. */
   tell({ context, p }: Partition, seq: number): void {
-    this.#slices.delete(nameOf(context, p))
+    this.#slices.delete(partitionName({ context, p }))
     const told = this.#told.get(context) ?? new Map<number, number>()
     this.#told.set(context, told.set(p, Math.max(seq, told.get(p) ?? 0)))
   }
 
   read(context: string, p: number, after: number, limit: number): readonly StoredEvent[] {
-    const name = nameOf(context, p)
+    const name = partitionName({ context, p })
     const known = this.#slices.get(name)
     if (known && known.after === after && known.limit === limit) return known.events
     const events = (this.#logs.get(context)?.after({ p, seq: after }, limit) ?? []).map(withoutSecret)
@@ -74,4 +74,4 @@ export class BusLog {
   }
 }
 
-const nameOf = (context: string, p: number): string => `${p}/${context}`
+export const partitionName = ({ context, p }: Partition): string => `${p}/${context}`

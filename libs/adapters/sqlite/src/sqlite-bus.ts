@@ -6,7 +6,7 @@ import type { Position } from '@pavan/kernel'
 import { Bus, type Subscription } from '@pavan/platform/bus/bus.js'
 import type { StoredEvent } from '@pavan/platform/events/event-store.js'
 import { BusCursor } from './bus-cursor.js'
-import { BusLog, type ContextLog, type Partition } from './bus-log.js'
+import { BusLog, partitionName, type ContextLog, type Partition } from './bus-log.js'
 import type { Db } from './db.js'
 
 export class SqliteBus extends Bus {
@@ -33,7 +33,7 @@ export class SqliteBus extends Bus {
   /** The events have to be in the log of their context. */
   async publish(events: readonly StoredEvent[]): Promise<void> {
     const last = new Map<string, StoredEvent>()
-    for (const event of events) last.set(partitionName(event.context, event.position.p), event)
+    for (const event of events) last.set(partitionName({ context: event.context, p: event.position.p }), event)
     for (const { context, position } of last.values()) await this.#tell({ context, p: position.p }, position.seq)
   }
 
@@ -47,7 +47,7 @@ export class SqliteBus extends Bus {
         [...this.#cursors].map(async ([name, cursor]) => {
           if (!(await cursor.leave(subscription))) return
           this.#cursors.delete(name)
-          this.#partitions.get(partitionName(cursor.context, cursor.p))?.delete(cursor)
+          this.#partitions.get(partitionName(cursor))?.delete(cursor)
         }),
       )
     }
@@ -62,11 +62,7 @@ export class SqliteBus extends Bus {
         ends.set(`${context}:${p}`, resolved > 0 ? resolved : seq)
       }
     return {
-      group: subscription.group,
-      contexts: subscription.contexts,
-      interval: subscription.interval,
-      pass: subscription.pass && ((batch) => subscription.pass?.(batch) ?? false),
-      handle: (batch) => subscription.handle(batch),
+      ...subscription,
       from: async (context, p) => (await subscription.from?.(context, p)) ?? ends.get(`${context}:${p}`) ?? 0,
     }
   }
@@ -86,7 +82,7 @@ export class SqliteBus extends Bus {
   async #tell(partition: Partition, seq: number): Promise<void> {
     const { context, p } = partition
     this.#log.tell(partition, seq)
-    const name = partitionName(context, p)
+    const name = partitionName(partition)
     for (const cursor of this.#partitions.get(name) ?? []) cursor.wake()
     if (this.#joined.has(name)) return
     this.#joined.add(name)
@@ -110,11 +106,9 @@ export class SqliteBus extends Bus {
     }
     const cursor = new BusCursor({ log: this.#log, group: subscription.group, context, p, from })
     this.#cursors.set(name, cursor)
-    const partition = partitionName(context, p)
+    const partition = partitionName({ context, p })
     const others = this.#partitions.get(partition) ?? new Set()
     this.#partitions.set(partition, others.add(cursor))
     cursor.join(subscription)
   }
 }
-
-const partitionName = (context: string, p: number): string => `${p}/${context}`
