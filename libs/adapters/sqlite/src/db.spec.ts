@@ -112,6 +112,13 @@ describe('the place of a commit', () => {
     expect(slow.inline(1)).toBe(true)
   })
 
+  test('commits keep a distance only where each costs a flush and the processors are taken', () => {
+    const spacing = (fsync: boolean, crowded: boolean, choice: CommitChoice = 'measured') =>
+      new CommitPlace({ fsync, choice, crowded: () => crowded }).spacing()
+    expect(spacing(true, true)).toBeGreaterThan(0)
+    expect([spacing(true, false), spacing(false, true), spacing(true, true, 'main'), spacing(true, true, 'thread')]).toEqual([0, 0, 0, 0])
+  })
+
   test('large batches go to the writer thread, whatever the disk', () => {
     expect(place().inline(1_000)).toBe(false)
     expect(place(false).inline(1_000)).toBe(false)

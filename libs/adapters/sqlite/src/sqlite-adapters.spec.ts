@@ -64,6 +64,44 @@ test('the bus delivers what is in a store, also what nobody published before the
   ])
 })
 
+describe('a group with an interval', () => {
+  const turns = async () => {
+    for (let i = 0; i < 20; i++) await new Promise<void>((resolve) => setImmediate(resolve))
+  }
+  const subscribed = async () => {
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] })
+    const { store, bus } = await open().portsFor('identity')
+    const sizes: number[] = []
+    const publish = async (from: number, count: number) => {
+      for (let i = from; i < from + count; i++) await store.append({ ...stream, id: `usr_${i}` }, [event(`evt_${i}`)], { expected: 0 })
+      await bus.publish(await store.readAll({ p: 0, seq: from - 1 }, count))
+      await turns()
+    }
+    const subscribe = () =>
+      bus.subscribe({ group: 'g', contexts: ['identity'], interval: 1_000, from: async () => 0, handle: async ({ events }) => void sizes.push(events.length) })
+    return { sizes, publish, subscribe }
+  }
+  afterEach(() => jest.useRealTimers())
+
+  test('gets at once what comes first, and what comes meanwhile together', async () => {
+    const { sizes, publish, subscribe } = await subscribed()
+    await subscribe()
+    for (let seq = 1; seq <= 4; seq++) await publish(seq, 1)
+    expect(sizes).toEqual([1])
+    jest.advanceTimersByTime(1_000)
+    await turns()
+    expect(sizes).toEqual([1, 3])
+  })
+
+  test('gets a long history without waiting', async () => {
+    const { sizes, publish, subscribe } = await subscribed()
+    await publish(1, 1_200)
+    await subscribe()
+    await turns()
+    expect(sizes).toEqual([500, 500, 200])
+  })
+})
+
 test('a second opening of the same folder is refused with a remedy, in this process and in another', () => {
   open()
   const second = () => sqliteAdapters({ folder, clock: new ManualClock(), claimKey })
