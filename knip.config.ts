@@ -31,7 +31,8 @@ export default {
     // The kernel is what its rules allow it to build on.
     'libs/contracts': { ...library, ignoreDependencies: ['@pavan/kernel'] },
     'libs/platform': { entry: ['src/testing/*.ts'], project: ['src/**/*.ts'] },
-    'libs/adapters/*': library,
+    // The driver of mongoose comes with it, in the one version that it uses.
+    'libs/adapters/*': { ...library, ignoreDependencies: ['mongodb'] },
     'libs/services/*': service,
     'apps/*': app,
   },

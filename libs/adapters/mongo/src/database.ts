@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { StartError } from '@pavan/platform/service/start-error.js'
 import mongoose, { type Connection, type mongo } from 'mongoose'
+import { failOnDestroyedSockets } from './destroyed-socket.js'
 import { jitter } from './retry.js'
 
 export type Collection<T extends mongo.Document = mongo.Document> = mongo.Collection<T>
@@ -27,6 +28,7 @@ const defaults = {
  * keeps the promise that it needs for that, and each write here is found again by an id of its own.
  */
 export const connect = async (url: string): Promise<Connection> => {
+  failOnDestroyedSockets()
   const given = new URL(url).searchParams
   const connection = mongoose.createConnection()
   try {

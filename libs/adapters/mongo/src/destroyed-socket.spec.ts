@@ -1,0 +1,39 @@
+import { createRequire } from 'node:module'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { failOnDestroyedSockets } from './destroyed-socket.js'
+
+const require = createRequire(createRequire(import.meta.url).resolve('mongoose'))
+const { Connection } = require('mongodb/lib/cmap/connection.js')
+const { ns } = require('mongodb/lib/utils.js')
+
+/** A connection of the driver to a server that takes everything and says nothing. */
+const withConnection = async (use: (connection: any, socket: Socket) => Promise<void>): Promise<void> => {
+  const server = createServer((peer) => peer.on('error', () => undefined).resume())
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  await new Promise((resolve) => socket.once('connect', resolve))
+  try {
+    await use(new Connection(socket, { id: 1, hostAddress: { toString: () => 'peer' }, generation: 0, logicalSessionTimeoutMinutes: 0 }), socket)
+  } finally {
+    socket.destroy()
+    await new Promise((resolve) => server.close(resolve))
+  }
+}
+
+beforeAll(() => failOnDestroyedSockets())
+
+test('a command on a connection whose socket is destroyed fails at once, and so does the connection', () =>
+  withConnection(async (connection, socket) => {
+    socket.destroy()
+    // 'close' has not come yet: to the driver the connection is open.
+    expect(connection.closed).toBe(false)
+    await expect(connection.command(ns('admin.$cmd'), { hello: 1 }, {})).rejects.toMatchObject({ name: 'MongoNetworkError' })
+    expect(connection.closed).toBe(true)
+  }))
+
+test('a command that was sent fails when its connection is closed', () =>
+  withConnection(async (connection, socket) => {
+    const sent = connection.command(ns('admin.$cmd'), { hello: 1 }, {})
+    setImmediate(() => socket.destroy())
+    await expect(sent).rejects.toMatchObject({ name: 'MongoNetworkError' })
+  }))
