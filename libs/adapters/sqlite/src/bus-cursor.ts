@@ -117,9 +117,12 @@ export class BusCursor {
     }
   }
 
-  /** Whether it is too early for the next batch; comes again when it is time. */
+  /**
+   * Whether it is too early for the next batch; comes again when it is time. Intervals are counted from one moment, so that consumers with the
+   * same one come together and share a commit.
+   */
   #waits(interval: number): boolean {
-    const millis = this.#began + interval - performance.now()
+    const millis = (Math.floor(this.#began / interval) + 1) * interval - performance.now()
     if (millis <= 0) return false
     this.#comeBack(millis)
     return true

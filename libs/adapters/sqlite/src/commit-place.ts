@@ -16,8 +16,10 @@ const windowMillis = 20
 /** Where more than these shares of the main thread and of the processors are taken, there is no time to spare for commits of one write each. */
 const crowdedMain = 0.2
 const crowdedProcess = 0.85
-/** From the beginning of one commit to the beginning of the next, there. */
-const spacingMillis = 12
+/** From the beginning of one commit to the beginning of the next, there: with many writes that wait, and with few. */
+const shortSpacing = 12
+const longSpacing = 32
+const many = 16
 
 /** `measured` decides for each batch; the others always commit in one place. */
 export type CommitChoice = 'measured' | 'main' | 'thread'
@@ -58,6 +60,9 @@ class MainThread {
 const mainThread = new MainThread()
 
 export class CommitPlace {
+  /** When so many writes wait, `spacing` is to be asked again. */
+  static readonly many = many
+
   /** Moving average of the time of a commit; a disk is taken for fast until it is measured. */
   #millis = 0
   readonly #fsync: boolean
@@ -78,9 +83,10 @@ export class CommitPlace {
     return this.inline(1)
   }
 
-  /** Milliseconds that lie at least between the beginnings of two commits, so that writes of a short while share one. */
-  spacing(): number {
-    return this.#choice === 'measured' && this.#fsync && this.#crowded() ? spacingMillis : 0
+  /** Milliseconds that lie at least between the beginnings of two commits, so that writes of a short while share one, when so many wait. */
+  spacing(waiting: number): number {
+    if (this.#choice !== 'measured' || !this.#fsync || !this.#crowded()) return 0
+    return waiting < many ? longSpacing : shortSpacing
   }
 
   inline(writes: number): boolean {

@@ -113,9 +113,10 @@ describe('the place of a commit', () => {
   })
 
   test('commits keep a distance only where each costs a flush and the processors are taken', () => {
-    const spacing = (fsync: boolean, crowded: boolean, choice: CommitChoice = 'measured') =>
-      new CommitPlace({ fsync, choice, crowded: () => crowded }).spacing()
-    expect(spacing(true, true)).toBeGreaterThan(0)
+    const spacing = (fsync: boolean, crowded: boolean, choice: CommitChoice = 'measured', waiting = 1) =>
+      new CommitPlace({ fsync, choice, crowded: () => crowded }).spacing(waiting)
+    expect(spacing(true, true, 'measured', CommitPlace.many)).toBeGreaterThan(0)
+    expect(spacing(true, true)).toBeGreaterThan(spacing(true, true, 'measured', CommitPlace.many))
     expect([spacing(true, false), spacing(false, true), spacing(true, true, 'main'), spacing(true, true, 'thread')]).toEqual([0, 0, 0, 0])
   })
 

@@ -62,6 +62,7 @@ export class Db {
     if (this.#closed) return Promise.reject(new StorageUnavailable('the file is closed'))
     return new Promise<T>((resolve, reject) => {
       this.#pending.push({ write, resolve: resolve as Pending['resolve'], reject, weight })
+      if (this.#pending.length === CommitPlace.many && this.#later) this.#sooner()
       this.#schedule()
     })
   }
@@ -93,8 +94,11 @@ export class Db {
 
   #usesThread = false
   #ticks = 0
+  /** A commit that was put off. */
+  #later: NodeJS.Timeout | undefined
   readonly #flushNow = (): void => {
     this.#scheduled = false
+    this.#later = undefined
     this.#flush()
   }
 
@@ -105,15 +109,21 @@ export class Db {
   #schedule(): void {
     if (this.#scheduled || this.#working) return
     this.#scheduled = true
-    const wait = this.#began + this.#place.spacing() - performance.now()
+    const wait = this.#began + this.#place.spacing(this.#pending.length) - performance.now()
     if (wait > 0) {
-      afterMillis(this.#flushNow, wait)
+      this.#later = afterMillis(this.#flushNow, wait)
       return
     }
     const tick = this.#ticks < ticksInARow && this.#place.quiet()
     this.#ticks = tick ? this.#ticks + 1 : 0
     if (tick) afterTick(this.#flushNow)
     else afterTurn(this.#flushNow)
+  }
+
+  #sooner(): void {
+    clearTimeout(this.#later)
+    this.#later = undefined
+    this.#scheduled = false
   }
 
   #flush(): void {
