@@ -30,7 +30,8 @@ export default {
     'libs/kernel': library,
     // The kernel is what its rules allow it to build on.
     'libs/contracts': { ...library, ignoreDependencies: ['@pavan/kernel'] },
-    'libs/platform': { entry: ['src/testing/*.ts'], project: ['src/**/*.ts'] },
+    // chrt is a program of the operating system.
+    'libs/platform': { entry: ['src/testing/*.ts'], project: ['src/**/*.ts'], ignoreBinaries: ['chrt'] },
     // The driver of mongoose comes with it, in the one version that it uses.
     'libs/adapters/*': { ...library, ignoreDependencies: ['mongodb'] },
     'libs/services/*': service,

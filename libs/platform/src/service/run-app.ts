@@ -11,6 +11,7 @@ import { appConfig, type AppConfig } from './app-config.js'
 import type { ServiceDefinition } from './define-service.js'
 import type { Environment } from './environment.js'
 import { tidyWhenQuiet } from './idle-memory.js'
+import { takeTurns } from './one-processor.js'
 import { runServices } from './run-services.js'
 import type { Finding } from './finding.js'
 import { readConfig } from './service-config.js'
@@ -139,6 +140,7 @@ const start = async (app: App): Promise<void> => {
   const lines = running.notices.map(({ label, text }) => `  ${label.padEnd(width)}  ${text}`)
   process.stdout.write(`\nPavan is ready at ${running.baseUrl}\n\n${lines.join('\n')}\n\n`)
   tidyWhenQuiet()
+  takeTurns()
 }
 
 /** Runs until a signal ends it. What prevents the start is told in two sentences, and the exit code is 1. */
