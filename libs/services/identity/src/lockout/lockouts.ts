@@ -31,6 +31,8 @@ export interface Standing {
   readonly locked: boolean
   /** Whether the account has failures that count. */
   readonly counted: boolean
+  /** How many failures this process had counted when it was looked up. */
+  readonly after: number
 }
 
 export interface FailedAttempt {
@@ -42,6 +44,7 @@ const facts = { category: 'lockout', initial: null, decide: () => [], evolve: ()
 
 @Injectable()
 export class Lockouts {
+  #failures = 0
   readonly #facts: Aggregate<never, EventOf<typeof lockoutImposed>, null>
 
   constructor(
@@ -63,18 +66,24 @@ export class Lockouts {
     }
   }
 
-  async standing({ account, place }: Counted, rules: Rules): Promise<Standing> {
+  /** `before`: of a moment ago. It still holds where no other process counts and this one has counted nothing since. */
+  async standing({ account, place }: Counted, rules: Rules, before?: Standing): Promise<Standing> {
+    const after = this.#failures
+    if (before?.after === after && !this.rows.shared) return before
     const [own, near] = await Promise.all([this.rows.get(lockouts, account), place === undefined ? undefined : this.rows.get(lockouts, place)])
-    return { locked: (own?.failures ?? 0) >= rules.accountFailures || (near?.failures ?? 0) >= rules.addressFailures, counted: own !== undefined }
+    return { locked: (own?.failures ?? 0) >= rules.accountFailures || (near?.failures ?? 0) >= rules.addressFailures, counted: own !== undefined, after }
   }
 
   async count({ tenant, account, place }: Counted, { user, meta }: FailedAttempt, rules: Rules): Promise<void> {
+    this.#failures++
     const expiresAt = this.clock.now() + rules.windowSeconds * 1000
     const scopes = [
       { scope: 'account' as const, key: account, limit: rules.accountFailures },
       ...(place === undefined ? [] : [{ scope: 'address' as const, key: place, limit: rules.addressFailures }]),
     ]
     await this.rows.apply(scopes.map(({ key }) => add(lockouts, key, { failures: 1 }, { tenant, failures: 0, locked: false, expiresAt })))
+    // Once more, for whoever looked while it was being written.
+    this.#failures++
     for (const { scope, key, limit } of scopes) {
       const row = await this.rows.get(lockouts, key)
       if (!row || row.failures < limit || row.locked) continue

@@ -29,6 +29,16 @@ describe('what is known here', () => {
     expect(await known.of('a', async () => 'blocked')).toBe('blocked')
   })
 
+  it('is what another look-up showed, unless a change has overtaken it', async () => {
+    const known = new KnownHere<string>(10, false)
+    const [early, late] = [known.watch(), known.watch()]
+    early('a', 'active')
+    expect(await known.of('a', async () => 'never looked up')).toBe('active')
+    known.changed('a')
+    late('a', 'active')
+    expect(await known.of('a', async () => 'blocked')).toBe('blocked')
+  })
+
   it('is nothing where others may change it, and never an absence', async () => {
     const shared = new KnownHere<string>(10, true)
     const others = counted(['active', 'blocked'])

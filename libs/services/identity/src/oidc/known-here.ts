@@ -16,10 +16,18 @@ export class KnownHere<V> {
   async of(key: string, look: () => Promise<V | undefined>): Promise<V | undefined> {
     const known = this.#recent?.get(key)
     if (known !== undefined) return known
-    const before = this.#changes
+    const keep = this.watch()
     const found = await look()
-    if (found !== undefined && before === this.#changes) this.#recent?.set(key, found)
+    if (found !== undefined) keep(key, found)
     return found
+  }
+
+  /** For a look-up that shows more than what is known here: what it answers keeps a value, unless something has changed since. */
+  watch(): (key: string, value: V) => void {
+    const before = this.#changes
+    return (key, value) => {
+      if (before === this.#changes) this.#recent?.set(key, value)
+    }
   }
 
   changed(key: string): void {

@@ -104,6 +104,7 @@ export class Users extends AccountSource {
   /** Checks an address and a password. Known and unknown addresses take the same way through it. */
   async attempt(tenant: string, { email, password, client, application, meta, unverifiedToo = false }: Attempt): Promise<AttemptResult> {
     const id = await this.#users.owner(tenant, 'email', email)
+    const keepStatus = this.#statuses.watch()
     const subject = id === undefined ? undefined : (await this.#users.load(tenant, id)).state
     const tenantSettings = (await this.tenants.byId(tenant))?.settings
     const settings = tenantSettings?.lockout
@@ -113,18 +114,21 @@ export class Users extends AccountSource {
       return { refused }
     }
     const counted = this.lockouts.of(tenant, email, meta.origin?.address)
-    if (settings && (await this.lockouts.standing(counted, settings)).locked) return fail('locked', 'locked')
+    const before = settings && (await this.lockouts.standing(counted, settings))
+    if (before?.locked) return fail('locked', 'locked')
     const right = await this.passwords.check(password, subject?.passwordHash)
     if (!right) {
       if (settings) await this.lockouts.count(counted, { user: id, meta }, settings)
       return fail(id === undefined ? 'unknown-account' : 'wrong-password', 'wrong')
     }
     // Of many guesses at once, a right one is worth nothing when the wrong ones before it have reached the limit meanwhile.
-    const standing = settings && (await this.lockouts.standing(counted, settings))
+    const standing = before && settings && (await this.lockouts.standing(counted, settings, before))
     if (standing?.locked) return fail('locked', 'locked')
     if (standing?.counted) await this.lockouts.clear(counted)
     if (subject?.phase !== 'active') return fail('blocked', 'blocked')
     const user = id as string
+    // The provider asks for it next.
+    keepStatus(keyOf(tenant, user), subject.phase)
     if (subject.emailVerified || unverifiedToo || !tenantSettings?.registration.requireVerifiedEmail) return { user }
     await this.#fail(tenant, { user, method: 'password', reason: 'unverified', client, application }, meta)
     return { refused: 'unverified', unverified: user }
