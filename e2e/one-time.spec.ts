@@ -67,7 +67,7 @@ test('an authorization code gives tokens once, a refresh token once, and its reu
 test('a verification code makes one account', async () => {
   const browser = new Browser(callback)
   await browser.open((await authorizationUrl(system, tenant)).url)
-  await browser.open(`${browser.url.split('?')[0]}?step=sign-up`)
+  await browser.follow('step=sign-up')
   await browser.submit({ email: 'verify@example.org', password, name: 'Vera' })
   const { code } = await mailTo(system, 'verify@example.org', 'verify-email', tenant)
   const { page, url } = browser
@@ -87,7 +87,7 @@ test('a reset link sets one password', async () => {
   await signUp(system, tenant, { email: 'reset@example.org', password })
   const browser = new Browser(callback)
   await browser.open((await authorizationUrl(system, tenant)).url)
-  await browser.open(`${browser.url.split('?')[0]}?step=forgot`)
+  await browser.follow('step=forgot')
   await browser.submit({ email: 'reset@example.org' })
   const { link } = await mailTo(system, 'reset@example.org', 'reset-password', tenant)
   const token = new URL(link).searchParams.get('token') as string
@@ -180,8 +180,7 @@ test('64 parallel sign-ups with one address in different spelling make one accou
     const browser = new Browser(callback)
     const { url } = await authorizationUrl(system, tenant)
     await patiently(browser, () => browser.open(url))
-    const [page] = browser.url.split('?')
-    await patiently(browser, () => browser.open(`${page}?step=sign-up`))
+    await patiently(browser, () => browser.follow('step=sign-up'))
     return patiently(browser, () => browser.submit({ email: spellings[index % spellings.length] as string, password, name: `Racer ${index}` }))
   })
   // Mails do not say which form they belong to: each form in turn asks for another code, so that the newest mail is its own.

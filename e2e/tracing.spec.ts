@@ -30,7 +30,7 @@ test('one trace leads from the sign-up over append and bus to the views and to t
   const browser = new Browser(callback, { traceparent: `00-${traceId}-b7ad6b7169203331-01`, 'user-agent': device })
   const { url } = await authorizationUrl(system, tenant)
   await browser.open(url)
-  await browser.open(`${browser.url.split('?')[0]}?step=sign-up`)
+  await browser.follow('step=sign-up')
   await browser.submit(person)
   const { code } = await mailTo(system, person.email, 'verify-email')
   await browser.submit({ code })

@@ -40,17 +40,17 @@ export const makeClient = async ({ api }) => {
 const attribute = (tag, name) => new RegExp(`\\s${name}="([^"]*)"`, 'i').exec(tag)?.[1]
 const unescape = (text) => text.replaceAll('&amp;', '&').replaceAll('&#x3D;', '=').replaceAll('&quot;', '"').replaceAll('&#39;', "'")
 
-/** What a browser would send for the form with the e-mail field: its hidden fields and what was typed. */
+/** Where the form with the e-mail field leads, and what a browser would send: its hidden fields and what was typed. */
 const fillIn = (page, typed) => {
-  const inner = [...page.matchAll(/<form\b[^>]*>([\s\S]*?)<\/form>/gi)].map((match) => match[1]).find((one) => /name="email"/.test(one))
-  if (!inner) throw new Error(`no sign-in form: ${page.slice(0, 500)}`)
+  const [form, inner] = [...page.matchAll(/<form\b[^>]*>([\s\S]*?)<\/form>/gi)].find((match) => /name="email"/.test(match[1])) ?? []
+  if (!form) throw new Error(`no sign-in form: ${page.slice(0, 500)}`)
   const body = new URLSearchParams()
   for (const [input] of inner.matchAll(/<input\b[^>]*>/gi)) {
     const name = attribute(input, 'name')
     if (name && attribute(input, 'type') === 'hidden') body.set(name, unescape(attribute(input, 'value') ?? ''))
   }
   for (const [name, value] of Object.entries(typed)) body.set(name, value)
-  return body.toString()
+  return { action: unescape(attribute(form.slice(0, form.indexOf('>') + 1), 'action') ?? ''), body: body.toString() }
 }
 
 /** Signs a person in with their password in a new browser, and exchanges the code. Answers the tokens; throws when anything is not as it must be. */
@@ -68,11 +68,17 @@ export const signIn = async ({ base, operator: { issuer } }, { client, email, pa
     }
     return answer
   }
-  const redirected = async (...request) => {
-    const { status, headers, text } = await open(...request)
-    if (status < 302 || status > 303 || !headers.location)
-      throw new Error(`expected a redirect at ${request[0].split('?')[0]}: ${status} ${text.slice(0, 500)}`)
-    return headers.location
+  /** Goes where it is sent, until there is a page or the way leads back to the client. */
+  const follow = async (...request) => {
+    let [url] = request
+    let answer = await open(...request)
+    while ((answer.status === 302 || answer.status === 303) && answer.headers.location) {
+      url = answer.headers.location
+      if (url.startsWith(callback)) return { url }
+      answer = await open(url)
+    }
+    if (answer.status !== 200) throw new Error(`expected a page at ${url.split('?')[0]}: ${answer.status} ${answer.text.slice(0, 500)}`)
+    return { url, page: answer.text }
   }
   const verifier = randomBytes(32).toString('base64url')
   const state = randomBytes(8).toString('hex')
@@ -87,11 +93,10 @@ export const signIn = async ({ base, operator: { issuer } }, { client, email, pa
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),
     code_challenge_method: 'S256',
   })
-  const interaction = await redirected(`${issuer}/auth?${asked}`)
-  const page = await open(interaction)
-  if (page.status !== 200) throw new Error(`no sign-in page: ${page.status} ${page.text.slice(0, 300)}`)
-  const back = await redirected(interaction, { method: 'POST', body: fillIn(page.text, { email, password }) })
-  const arrived = new URL(await redirected(back))
+  const { page } = await follow(`${issuer}/auth?${asked}`)
+  const { action, body } = fillIn(page ?? '', { email, password })
+  const { url } = await follow(action, { method: 'POST', body })
+  const arrived = new URL(url, base)
   if (!arrived.href.startsWith(callback) || arrived.searchParams.get('state') !== state) throw new Error(`not signed in: ${arrived.href.slice(0, 300)}`)
   const code = arrived.searchParams.get('code')
   const exchange = { grant_type: 'authorization_code', client_id: client, code, redirect_uri: callback, code_verifier: verifier, resource }

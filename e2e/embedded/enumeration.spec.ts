@@ -44,7 +44,7 @@ const words = (page: string, email: string): string =>
 const form = async (step: string): Promise<Browser> => {
   const browser = new Browser(callback)
   await browser.open((await authorizationUrl(system, tenant)).url)
-  await browser.open(`${browser.url.split('?')[0]}?step=${step}`)
+  if (step !== 'sign-in') await browser.follow(`step=${step}`)
   return browser
 }
 

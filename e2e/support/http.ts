@@ -106,6 +106,14 @@ export class Browser {
     else this.#cookies.set(name, { value: pair.slice(at + 1), path })
   }
 
+  /** Opens the link of the page whose address has this in it. */
+  async follow(part: string): Promise<this> {
+    const links = [...this.page.matchAll(/<a\b[^>]*>/gi)].map(([tag]) => decode(attribute(tag, 'href') ?? ''))
+    const link = links.find((href) => href.includes(part))
+    if (link === undefined) throw new Error(`no link with ${part} at ${this.url.split('?')[0]} (${this.status})`)
+    return this.open(new URL(link, this.url).href)
+  }
+
   /** Sends the form that holds a field or button of this name, with its hidden fields and what is given. */
   async submit(fields: Readonly<Record<string, string>>, options: { readonly having?: string } = {}): Promise<this> {
     const forms = [...this.page.matchAll(/<form\b([^>]*)>([\s\S]*?)<\/form>/gi)].map((match) => ({ tag: match[1] ?? '', inner: match[2] ?? '' }))

@@ -124,7 +124,7 @@ export const signUp = async (system: System, tenant: Tenant, { email, password }
   const browser = new Browser(callback)
   const { url, verifier } = await authorizationUrl(system, tenant)
   await browser.open(url)
-  await browser.open(`${browser.url.split('?')[0]}?step=sign-up`)
+  await browser.follow('step=sign-up')
   await browser.submit({ email, password, name: 'Ada Person' })
   await browser.submit({ code: (await mailTo(system, email, 'verify-email', tenant)).code })
   return { browser: await consent(browser), verifier }

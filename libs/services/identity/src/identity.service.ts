@@ -6,6 +6,7 @@ import { OperatorFile } from './client/operator-file.js'
 import { findProviderRoute, mountProvider } from './oidc/mount-provider.js'
 import { oidcSlice } from './oidc/oidc.slice.js'
 import { readForms } from './pages/form-body.js'
+import { mountInteractionPages } from './pages/interaction-pages.http.js'
 import { peopleSlice } from './people.slice.js'
 import { SetUp } from './set-up/set-up.js'
 import { TenantDirectory } from './oidc/tenant-directory.js'
@@ -25,6 +26,7 @@ export const identityService = defineService({
   onReady: (operatorFile: OperatorFile) => operatorFile.ensure(),
   mount: async (fastify, get) => {
     readForms(fastify)
+    mountInteractionPages(fastify, get)
     await mountProvider(fastify, get)
   },
   direct: findProviderRoute,

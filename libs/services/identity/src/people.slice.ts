@@ -26,10 +26,11 @@ import { Users } from './user/users.js'
 import { usersView } from './user/users.view.js'
 
 export const peopleSlice: Slice = {
-  controllers: [UsersController, ImportController, InteractionPages, AccountPages, LinkPages, MailboxController],
+  controllers: [UsersController, ImportController, AccountPages, LinkPages, MailboxController],
   providers: [
     ChallengeMails,
     Challenges,
+    InteractionPages,
     Lockouts,
     Mails,
     OwnAccounts,

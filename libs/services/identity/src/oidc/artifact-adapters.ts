@@ -1,25 +1,20 @@
 /** oidc-provider's adapter for codes, tokens and grants, written once over Rows. One adapter object per tenant and model. */
-import { errors, type Adapter, type AdapterPayload } from 'oidc-provider'
+import { errors, Provider, type Adapter, type AdapterPayload } from 'oidc-provider'
 import type { Clock } from '@pavan/kernel'
 import { drawRandom } from '@pavan/platform/service/random-pool.js'
 import { insert, patch, put, remove, removeAll } from '@pavan/platform/views/changes.js'
 import type { RowChange, Rows } from '@pavan/platform/views/rows.js'
+import { outcomeOf } from './carried-outcome.js'
 import { artifacts, fingerprint, used, waiting, type ArtifactRow, type Payload } from './oidc-tables.js'
-import type { Recent } from './recent.js'
 import { currentUnit } from './token-unit.js'
+import type { WaitingInteractions } from './waiting-interactions.js'
 
 export interface AdapterParts {
   readonly tenant: string
   readonly rows: Rows
   readonly clock: Clock
-  /** Interactions by row key, where no other process writes them. */
-  readonly interactions?: Recent<KeptInteraction>
-}
-
-/** What was written last, as text: whoever reads it may change what they get. */
-export interface KeptInteraction {
-  readonly payload: string
-  readonly expiresAt: number
+  /** Where no other process has the rows. */
+  readonly interactions?: WaitingInteractions
 }
 
 type Change = RowChange<any>
@@ -186,22 +181,23 @@ export class WaitingAdapter extends BaseAdapter {
 
   async find(id: string): Promise<AdapterPayload | undefined> {
     const key = this.#key(id)
-    const kept = this.#kept?.get(key)
-    if (kept && kept.expiresAt > this.parts.clock.now()) return { ...(JSON.parse(kept.payload) as AdapterPayload), jti: id }
-    const row = await this.parts.rows.get(waiting, key)
-    return row?.sealed && { ...row.sealed, jti: id, ...(row.consumed === undefined ? {} : { consumed: row.consumed }) }
+    const known = this.#remembered?.find(key)
+    const row = known ?? (await this.parts.rows.get(waiting, key))
+    if (row && !known) this.#remembered?.keep(key, row, true)
+    const outcome = this.model === 'Interaction' ? outcomeOf(Provider.ctx?.req) : undefined
+    const result = outcome?.uid === id ? { result: outcome.result } : undefined
+    return row?.sealed && { ...row.sealed, ...result, jti: id, ...(row.consumed === undefined ? {} : { consumed: row.consumed }) }
   }
 
   async upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<undefined> {
     const row = { tenant: this.parts.tenant, model: this.model, sealed: withoutBearer(payload), expiresAt: this.expiry(payload, expiresIn) }
     const key = this.#key(id)
+    // With a result it is no new one: it was found before, and had to make room meanwhile.
+    if (this.#remembered && (this.#remembered.has(key) || payload.result === undefined)) return this.#remembered.keep(key, row) as undefined
     const change = put(waiting, key, row)
-    this.#kept?.delete(key)
-    const keep = () => this.#kept?.set(key, { payload: JSON.stringify(row.sealed), expiresAt: row.expiresAt })
     const unit = currentUnit()
-    if (unit) return unit.add(change, { done: keep, behind: this.#kept !== undefined }) as undefined
-    await this.apply(change)
-    keep()
+    if (unit) unit.add(change)
+    else await this.apply(change)
   }
 
   override async consume(id: string): Promise<undefined> {
@@ -209,16 +205,20 @@ export class WaitingAdapter extends BaseAdapter {
       throw new errors.InvalidRequestUri('request_uri is invalid, expired, or was already used')
   }
 
-  /** An interaction is resumed once: whoever finds its row gone gets no code. */
+  /** An interaction is resumed once: whoever finds it gone gets no code. */
   async destroy(id: string): Promise<undefined> {
     const key = this.#key(id)
-    this.#kept?.delete(key)
     const unit = currentUnit()
-    if (unit) return unit.add(remove(waiting, key, { model: this.model }), { guard: 'Interaction', done: () => this.#kept?.delete(key) }) as undefined
-    await this.apply(remove(waiting, key))
+    const taken = this.#remembered?.take(key)
+    if (taken && unit) unit.otherwise(taken.putBack)
+    if (taken && !taken.stored) return
+    // Somebody else was faster, unless it had to make room meanwhile.
+    if (this.#remembered && !taken && !(await this.parts.rows.get(waiting, key))) throw new errors.SessionNotFound('interaction session not found')
+    if (unit) unit.add(remove(waiting, key, { model: this.model }), { guard: 'Interaction' })
+    else await this.apply(remove(waiting, key))
   }
 
-  get #kept(): Recent<KeptInteraction> | undefined {
+  get #remembered(): WaitingInteractions | undefined {
     return this.model === 'Interaction' ? this.parts.interactions : undefined
   }
 

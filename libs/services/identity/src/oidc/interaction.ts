@@ -10,8 +10,10 @@ export interface Exchange {
   /** `/t/<slug>`: the part between the slashes. */
   readonly slug: string
   readonly req: IncomingMessage
-  /** Cookies are set here by `setHeader`; the page still sends the answer itself. */
+  /** Cookies are set here by `setHeader`. The page sends the answer itself, except after the steps that end the wait (`finish…`, `abort`). */
   readonly res: ServerResponse
+  /** The browser's, as far as proxies can be trusted. */
+  readonly address: string
 }
 
 /** An authorization request that waits for the person. Lives at most half an hour. */
@@ -65,17 +67,17 @@ export abstract class Interactions {
   /** The waiting request of this browser (by its cookie); undefined when there is none, it expired, or it belongs to another uid. */
   abstract load(exchange: Exchange, uid: string): Promise<WaitingRequest | undefined>
 
-  /**
-   * The person proved who they are: starts the session (`session.started`) and appends `sign-in.succeeded` in one durable commit,
-   * and answers the URL to redirect to with 303. Undefined when the request has expired meanwhile.
-   */
-  abstract finishSignIn(exchange: Exchange, uid: string, signedIn: SignedIn): Promise<string | undefined>
+  // The three ways on. The provider writes the answer to the exchange: the redirect to the client, a redirect to a further page, or an error page.
+  // False when the request has expired meanwhile; then nothing was answered.
 
-  /** The person allows what `scopes` lists. Appends `consent.given`, so that they are asked once for each client and scope. Answers the URL. */
-  abstract finishConsent(exchange: Exchange, uid: string, meta: EventMeta): Promise<string | undefined>
+  /** The person proved who they are: the session starts (`session.started`, `sign-in.succeeded`), durably before the answer leaves. */
+  abstract finishSignIn(exchange: Exchange, uid: string, signedIn: SignedIn): Promise<boolean>
 
-  /** The person does not want to: `access_denied` goes to the client (RFC 6749 section 4.1.2.1). Answers the URL. */
-  abstract abort(exchange: Exchange, uid: string): Promise<string | undefined>
+  /** The person allows what `scopes` lists. Appends `consent.given`, so that they are asked once for each client and scope. */
+  abstract finishConsent(exchange: Exchange, uid: string, meta: EventMeta): Promise<boolean>
+
+  /** The person does not want to: `access_denied` goes to the client (RFC 6749 section 4.1.2.1). */
+  abstract abort(exchange: Exchange, uid: string): Promise<boolean>
 
   /** Signs in without an authorization request: the account pages and the set-up link. Sets the session cookie on `res`. */
   abstract startSession(exchange: Exchange, signedIn: SignedIn): Promise<CurrentUser>

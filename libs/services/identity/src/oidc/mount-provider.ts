@@ -11,7 +11,6 @@ import { Problems } from '@pavan/platform/http/problems.js'
 import { ServiceConfig, type Resolve } from '@pavan/platform/service/define-service.js'
 import type { FindDirect } from '@pavan/platform/service/direct-routes.js'
 import { Providers } from './providers.js'
-import { rememberOrigin } from './request-origin.js'
 import { readInOneGo } from './short-body.js'
 
 /** Path below `/t/<slug>`, as oidc-provider names it by default, and its methods; OPTIONS is its CORS. */
@@ -41,10 +40,7 @@ const answerer = (get: Resolve): Answer => {
     try {
       const found = await providers.visit(slug, raw)
       if (!found) return writeProblem(response, problems.answer('request.route.not-found', {}, requestContextOf(raw)))
-      rememberOrigin(raw, address)
-      ;(raw as { originalUrl?: string }).originalUrl = raw.url
-      raw.url = (raw.url as string).slice(`/t/${slug}`.length)
-      found.handle(raw, response)
+      found.handle(raw, response, address)
     } catch (error) {
       writeProblem(response, problems.of(error, requestContextOf(raw)))
     }

@@ -35,6 +35,7 @@ import { Providers } from './providers.js'
 import { TenantDirectory } from './tenant-directory.js'
 import { tenantsView } from './tenants.view.js'
 import { TokenFacts } from './token-facts.js'
+import { WaitingInteractions, writeWaitingInteractions } from './waiting-interactions.js'
 
 /** Needs of other slices: `AccountSource` and `ProviderPages`. */
 export const oidcSlice: Slice = {
@@ -55,13 +56,14 @@ export const oidcSlice: Slice = {
     SigningKeyMaker,
     TenantDirectory,
     TokenFacts,
+    WaitingInteractions,
     { provide: Interactions, useClass: ProviderInteractions },
     { provide: UserSessions, useExisting: Sessions },
   ],
   tables: [artifacts, waiting, used, cookieKeys, sessionRows, logoutNotices],
   views: [apiResourcesView, clientSecretsView, clientsView, consentsView, profileClaimsView, tenantsView],
   reactions: [endSessions, makeSigningKeys, writeOperatorFile],
-  jobs: [deliverLogoutNotices],
+  jobs: [deliverLogoutNotices, writeWaitingInteractions],
   problems: oidcProblems,
   purge: [
     { table: artifacts, index: 'byUser', where: (tenant, user) => ({ tenant, user }) },

@@ -6,7 +6,7 @@ import type { SigningKey } from '../signing-key/signing-keys.decider.js'
 import type { Sessions } from '../session/sessions.js'
 import type { AccountSource } from './account-source.js'
 import type { ApiResources } from './api-resources.js'
-import { CookieSigner } from './cookie-signer.js'
+import type { CookieSigner } from './cookie-signer.js'
 import { asksForClaims, claimsByScope, claimsOf } from './claims.js'
 import type { GrantPolicy } from './grant-policy.js'
 import type { ProviderOutbound } from './provider-outbound.js'
@@ -23,7 +23,7 @@ export interface ConfigurationParts {
   readonly adapter: Configuration['adapter']
   /** The signing key first. */
   readonly keys: readonly SigningKey[]
-  readonly cookieKeys: readonly string[]
+  readonly signer: CookieSigner
   readonly accounts: AccountSource
   readonly profiles: ProfileClaims
   readonly resources: ApiResources
@@ -73,7 +73,12 @@ const policy = (): unknown => {
   return prompts
 }
 
-const show = (ctx: KoaContextWithOIDC, { html, policy }: ProviderPage): void => {
+export const pageContext = (tenant: Tenant, ctx: KoaContextWithOIDC): PageContext => ({
+  tenant,
+  locales: [...String(ctx.oidc?.params?.ui_locales ?? '').split(' '), ...ctx.acceptsLanguages()].filter(Boolean),
+})
+
+export const show = (ctx: KoaContextWithOIDC, { html, policy }: ProviderPage): void => {
   ctx.type = 'html'
   ctx.set('content-security-policy', policy)
   ctx.body = html
@@ -86,10 +91,7 @@ export const configurationOf = (parts: ConfigurationParts): Configuration => {
   const path = `/t/${tenant.slug}`
   const cookie = { httpOnly: true, sameSite: 'lax', signed: true, secure, overwrite: true } as const
 
-  const pageOf = (ctx: KoaContextWithOIDC): PageContext => ({
-    tenant,
-    locales: [...String(ctx.oidc?.params?.ui_locales ?? '').split(' '), ...ctx.acceptsLanguages()].filter(Boolean),
-  })
+  const pageOf = (ctx: KoaContextWithOIDC): PageContext => pageContext(tenant, ctx)
 
   const resourceServer = async (indicator: string, client: unknown) => {
     const offered = await resources.scopes(tenant.id, indicator)
@@ -129,7 +131,7 @@ export const configurationOf = (parts: ConfigurationParts): Configuration => {
       names: { session: `pavan_${tenant.slug}_session`, interaction: `pavan_${tenant.slug}_interaction`, resume: `pavan_${tenant.slug}_resume` },
       long: { ...cookie, path },
       short: cookie,
-      keys: new CookieSigner(parts.cookieKeys) as never,
+      keys: parts.signer as never,
     },
     discovery: { ui_locales_supported: languages.offered, claim_types_supported: ['normal'], service_documentation: `${parts.baseUrl}/docs` },
     enabledJWA: {

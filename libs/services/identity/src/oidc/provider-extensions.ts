@@ -19,11 +19,14 @@ import { artifacts, fingerprint } from './oidc-tables.js'
 import { countTokenRequest } from './outcome-metrics.js'
 import { releaseWhenAnswered } from './release-context.js'
 import { protocolMeta } from './request-origin.js'
+import type { ProviderPages } from './provider-pages.js'
+import type { Tenant } from './tenant-directory.js'
 import type { TokenFacts } from './token-facts.js'
 import { beginUnit, type Presented } from './token-unit.js'
 
 export interface ExtensionParts {
-  readonly tenant: string
+  readonly tenant: Tenant
+  readonly pages: ProviderPages
   readonly rows: Rows
   readonly sessions: Sessions
   readonly secrets: ClientSecrets
@@ -68,7 +71,7 @@ export const extendProvider = (provider: Provider, parts: ExtensionParts): void 
  * The library makes a digest of a client's whole metadata at each request, to see whether it has changed. The directory knows:
  * unchanged metadata is the same object.
  */
-const rememberClients = (provider: Provider, { tenant, clients }: ExtensionParts): void => {
+const rememberClients = (provider: Provider, { tenant: { id: tenant }, clients }: ExtensionParts): void => {
   type ClientModel = { find(id: string): Promise<object | undefined> }
   const model = provider.Client as unknown as ClientModel
   const find = model.find.bind(model)
@@ -100,7 +103,7 @@ export interface TellingClient {
 }
 
 const extendModels = (provider: Provider, parts: ExtensionParts): void => {
-  const { tenant } = parts
+  const tenant = parts.tenant.id
   rememberClients(provider, parts)
   const client = provider.Client.prototype as unknown as TellingClient
   client.compareClientSecret = function (secret) {
@@ -166,7 +169,7 @@ const tokenRequest = async (ctx: KoaContextWithOIDC, next: () => Promise<unknown
     if (entities.ClientCredentials && ctx.status === 200) await rememberIssued(ctx, entities.ClientCredentials, parts)
   } catch (error) {
     // No token leaves that was not written down.
-    parts.log.error({ tenant: parts.tenant, error }, 'a token request could not be written')
+    parts.log.error({ tenant: parts.tenant.id, error }, 'a token request could not be written')
     ctx.status = 503
     ctx.set('retry-after', '1')
     ctx.body = { error: 'temporarily_unavailable', error_description: 'try again' }
@@ -182,7 +185,7 @@ const refuseSecondUse = async (ctx: KoaContextWithOIDC, lost: Presented, parts: 
   const source = lost === 'RefreshToken' ? RotatedRefreshToken : AuthorizationCode
   // RFC 6749 section 4.1.2 and RFC 9700 section 4.14.2: what came twice may be in wrong hands, and so may what it gave.
   if (source?.grantId) {
-    const { tenant } = parts
+    const tenant = parts.tenant.id
     await parts.rows.apply([
       remove(artifacts, artifactKey(tenant, 'Grant', source.grantId)),
       removeAll(artifacts, 'byGrant', { tenant, grant: source.grantId }),
@@ -196,14 +199,18 @@ const refuseSecondUse = async (ctx: KoaContextWithOIDC, lost: Presented, parts: 
 const rememberReuse = async (
   ctx: KoaContextWithOIDC,
   { accountId: user, clientId: client, sessionUid: session }: Source,
-  { tenant, facts, sessions }: ExtensionParts,
+  { tenant: { id: tenant }, facts, sessions }: ExtensionParts,
 ): Promise<void> => {
   const meta = protocolMeta(ctx.req, { type: 'client', id: client }, client)
   await facts.reused(tenant, randomUUID(), { user, client, session }, meta)
   if (session) await sessions.end(tenant, session, 'refresh-token-reuse', meta)
 }
 
-const rememberIssued = async (ctx: KoaContextWithOIDC, token: NonNullable<Entities['ClientCredentials']>, { tenant, facts }: ExtensionParts): Promise<void> => {
+const rememberIssued = async (
+  ctx: KoaContextWithOIDC,
+  token: NonNullable<Entities['ClientCredentials']>,
+  { tenant: { id: tenant }, facts }: ExtensionParts,
+): Promise<void> => {
   const client = ctx.oidc.client?.clientId as string
   const scopes = token.scope ? token.scope.split(' ') : []
   await facts.issued(

@@ -3,14 +3,13 @@ import type { IncomingMessage } from 'node:http'
 import { Inject, Injectable } from '@nestjs/common'
 import { errors, type Provider } from 'oidc-provider'
 import { Clock, type EventMeta } from '@pavan/kernel'
-import { Rows } from '@pavan/platform/views/rows.js'
 import { Consents } from '../consent/consents.js'
 import { Sessions } from '../session/sessions.js'
 import { Interactions, type CurrentUser, type Exchange, type SignedIn, type SignInMethod, type WaitingRequest } from './interaction.js'
+import { carry, type Outcome } from './carried-outcome.js'
 import { Providers, type TenantProvider } from './providers.js'
-import { TokenUnit } from './token-unit.js'
+import { text, waitingRequest, type Interaction, type Missing } from './waiting-request.js'
 
-type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>
 type OidcSession = InstanceType<Provider['Session']>
 
 interface Found {
@@ -19,21 +18,8 @@ interface Found {
   readonly client: Readonly<Record<string, unknown>>
 }
 
-interface Missing {
-  readonly missingOIDCScope?: readonly string[]
-  readonly missingOIDCClaims?: readonly string[]
-  readonly missingResourceScopes?: Readonly<Record<string, readonly string[]>>
-}
-
 /** Authentication method references (RFC 8176). */
 const amr: Readonly<Record<SignInMethod, readonly string[]>> = { password: ['pwd'], sso: [], 'set-up': ['otp'] }
-
-const text = (value: unknown, limit: number): string | undefined => (typeof value === 'string' ? value.slice(0, limit) : undefined)
-
-const originOf = (uri: unknown): string | undefined => {
-  const origin = URL.parse(String(uri))?.origin
-  return origin === undefined || origin === 'null' ? undefined : origin
-}
 
 @Injectable()
 export class ProviderInteractions extends Interactions {
@@ -44,7 +30,6 @@ export class ProviderInteractions extends Interactions {
     @Inject(Providers) private readonly providers: Providers,
     @Inject(Sessions) private readonly sessions: Sessions,
     @Inject(Consents) private readonly consents: Consents,
-    @Inject(Rows) private readonly rows: Rows,
     @Inject(Clock) private readonly clock: Clock,
   ) {
     super()
@@ -53,55 +38,28 @@ export class ProviderInteractions extends Interactions {
   async load(exchange: Exchange, uid: string): Promise<WaitingRequest | undefined> {
     const found = await this.#find(exchange, uid)
     if (!found) return undefined
-    const { at, interaction, client } = found
-    const { prompt, params, session } = interaction
-    const missing = prompt.details as Missing
-    const scopes = [...(missing.missingOIDCScope ?? []), ...Object.values(missing.missingResourceScopes ?? {}).flat()]
-    return {
-      uid,
-      tenant: at.tenant.id,
-      slug: at.tenant.slug,
-      step: prompt.name === 'consent' ? 'consent' : 'login',
-      client: {
-        id: String(client.clientId),
-        name: String(client.clientName ?? client.clientId),
-        application: text(client.pavan_application, 64),
-        firstParty: client.pavan_first_party === true,
-      },
-      user: session?.accountId,
-      session: session?.uid,
-      loginHint: text(params.login_hint, 254),
-      uiLocales: (text(params.ui_locales, 200) ?? '').split(' ').filter(Boolean),
-      wantsSignUp: prompt.name === 'create',
-      scopes: [...new Set(scopes)].filter((scope) => scope !== 'openid'),
-      returnOrigin: originOf(params.redirect_uri),
-    }
+    return waitingRequest(found.at.tenant, found.interaction, found.client)
   }
 
-  async finishSignIn(exchange: Exchange, uid: string, { user, method, meta, remember = true }: SignedIn): Promise<string | undefined> {
+  async finishSignIn(exchange: Exchange, uid: string, { user, method, meta, remember = true }: SignedIn): Promise<boolean> {
     const found = await this.#find(exchange, uid)
-    if (!found) return undefined
+    if (!found) return false
     const { at, interaction, client } = found
     const { tenant } = at
     const signIn = { tenant: tenant.id, user, method, meta, client: String(client.clientId), application: text(client.pavan_application, 64) }
     const known = interaction.session
     const again = known?.accountId === user && known.uid && (await this.sessions.find(tenant.id, known.uid)) ? known.uid : undefined
-    const unit = new TokenUnit()
-    const begun = again ? undefined : this.sessions.begin(signIn, tenant.settings.lifetimes.sessionSeconds)
-    if (begun) unit.add(begun.row)
-    else if (again) await this.sessions.signIn(again, signIn)
-    const login = { accountId: user, remember, amr: [...amr[method]], ts: this.#seconds(), session: again ?? begun?.id }
-    interaction.result = { ...interaction.lastSubmission, login, ...(interaction.prompt.name === 'create' ? { create: {} } : {}) }
-    await unit.collect(() => interaction.persist())
-    const write = () => unit.commit(this.rows)
-    await (begun ? begun.record(write) : write())
-    return interaction.returnTo
+    const session = again ? undefined : this.sessions.begin(signIn, tenant.settings.lifetimes.sessionSeconds)
+    if (again) await this.sessions.signIn(again, signIn)
+    const login = { accountId: user, remember, amr: [...amr[method]], ts: this.#seconds(), session: again ?? session?.id }
+    const result = { ...interaction.lastSubmission, login, ...(interaction.prompt.name === 'create' ? { create: {} } : {}) }
+    return this.#resume(found, exchange, { uid, result, session })
   }
 
-  async finishConsent(exchange: Exchange, uid: string, meta: EventMeta): Promise<string | undefined> {
+  async finishConsent(exchange: Exchange, uid: string, meta: EventMeta): Promise<boolean> {
     const found = await this.#find(exchange, uid)
     const user = found?.interaction.session?.accountId
-    if (!found || user === undefined) return undefined
+    if (!found || user === undefined) return false
     const { at, interaction, client } = found
     const clientId = String(client.clientId)
     const missing = interaction.prompt.details as Missing
@@ -117,22 +75,14 @@ export class ProviderInteractions extends Interactions {
     if (missing.missingOIDCClaims) grant.addOIDCClaims([...missing.missingOIDCClaims])
     for (const [indicator, scopes] of Object.entries(missing.missingResourceScopes ?? {})) grant.addResourceScope(indicator, scopes.join(' '))
     await this.consents.give({ tenant: tenant.id, user, client: clientId, meta }, asked)
-    const unit = new TokenUnit()
-    await unit.collect(async () => {
-      interaction.result = { ...interaction.lastSubmission, consent: { grantId: await grant.save() } }
-      await interaction.persist()
-    })
-    await unit.commit(this.rows)
-    return interaction.returnTo
+    const consent = { grantId: await grant.save() }
+    return this.#resume(found, exchange, { uid, result: { ...interaction.lastSubmission, consent } })
   }
 
-  async abort(exchange: Exchange, uid: string): Promise<string | undefined> {
+  async abort(exchange: Exchange, uid: string): Promise<boolean> {
     const found = await this.#find(exchange, uid)
-    if (!found) return undefined
-    const { interaction } = found
-    interaction.result = { error: 'access_denied', error_description: 'End-User aborted interaction' }
-    await interaction.persist()
-    return interaction.returnTo
+    if (!found) return false
+    return this.#resume(found, exchange, { uid, result: { error: 'access_denied', error_description: 'End-User aborted interaction' } })
   }
 
   async startSession(exchange: Exchange, { user, method, meta, remember = true }: SignedIn): Promise<CurrentUser> {
@@ -172,6 +122,18 @@ export class ProviderInteractions extends Interactions {
 
   #at({ slug, req }: Exchange): Promise<TenantProvider | undefined> {
     return this.providers.visit(slug, req)
+  }
+
+  /** The resumption that the browser would be sent to, in the same exchange: a request less for everybody who signs in. */
+  #resume({ at }: Found, { req, res, slug, address }: Exchange, outcome: Outcome): true {
+    const { uid } = outcome
+    carry(req, outcome)
+    // The browser was known by the cookie of the interaction. That of the resumption was set with it, for a path of its own; the first of a name counts.
+    req.headers.cookie = `${at.signedCookie(at.provider.cookieName('resume'), uid)}; ${req.headers.cookie}`
+    req.method = 'GET'
+    req.url = `/t/${slug}/auth/${uid}`
+    at.handle(req, res, address)
+    return true
   }
 
   async #find(exchange: Exchange, uid: string): Promise<Found | undefined> {

@@ -1,5 +1,6 @@
 /** The few pages that the protocol itself shows. The hosted pages replace this class with their own look. */
 import { Injectable } from '@nestjs/common'
+import type { WaitingRequest } from './interaction.js'
 import type { Tenant } from './tenant-directory.js'
 
 export interface PageContext {
@@ -27,6 +28,11 @@ const page = (context: PageContext, title: string, body: string): ProviderPage =
 
 @Injectable()
 export class ProviderPages {
+  /** The first page of a request that waits for a person; undefined where it has to be asked for at its own URL. */
+  waiting(_context: PageContext, _waiting: WaitingRequest): ProviderPage | undefined {
+    return undefined
+  }
+
   /** The request cannot be answered to the client. `error` is an OAuth code such as `invalid_request`; nothing in it is trusted text. */
   error(context: PageContext, failure: { readonly error: string; readonly description?: string; readonly status: number }): ProviderPage {
     const detail = failure.description ? `<p>${escape(failure.description)}</p>` : ''

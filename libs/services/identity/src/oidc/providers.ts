@@ -14,9 +14,10 @@ import { keysAt, nextChange } from '../signing-key/signing-keys.decider.js'
 import { SigningKeyMaker } from '../signing-key/signing-keys.js'
 import { AccountSource } from './account-source.js'
 import { ApiResources } from './api-resources.js'
-import { ArtifactAdapter, RefreshTokenAdapter, ReplayAdapter, WaitingAdapter, type AdapterParts, type KeptInteraction } from './artifact-adapters.js'
+import { ArtifactAdapter, RefreshTokenAdapter, ReplayAdapter, WaitingAdapter, type AdapterParts } from './artifact-adapters.js'
 import { ClientAdapter } from './client-adapter.js'
 import { CookieKeys } from './cookie-keys.js'
+import { CookieSigner } from './cookie-signer.js'
 import { GrantPolicy } from './grant-policy.js'
 import { ProviderOutbound } from './provider-outbound.js'
 import { ProfileClaims } from './profile-claims.js'
@@ -24,14 +25,19 @@ import { configurationOf } from './provider-configuration.js'
 import { extendProvider, type TellingClient } from './provider-extensions.js'
 import { ProviderPages } from './provider-pages.js'
 import { Recent } from './recent.js'
+import { rememberOrigin } from './request-origin.js'
 import { SessionAdapter } from './session-adapter.js'
 import { TenantDirectory, type Tenant } from './tenant-directory.js'
 import { TokenFacts } from './token-facts.js'
+import { WaitingInteractions } from './waiting-interactions.js'
 
 export interface TenantProvider {
   readonly tenant: Tenant
   readonly provider: Provider
-  readonly handle: (request: IncomingMessage, response: ServerResponse) => void
+  /** Answers a raw request whose URL is below `/t/<slug>`, sent from the address. */
+  readonly handle: (request: IncomingMessage, response: ServerResponse, address: string) => void
+  /** A cookie and its signature, as the browser sends them. */
+  readonly signedCookie: (name: string, value: string) => string
   /** Whether it is reached by https. */
   readonly secure: boolean
   /** Milliseconds since 1970 when its keys are no longer the right ones. */
@@ -40,8 +46,6 @@ export interface TenantProvider {
 
 /** Providers kept in memory; one takes about half a megabyte. */
 const kept = 200
-/** Requests that wait for a person, kept opened in memory; one takes about a kilobyte. */
-const keptInteractions = 2000
 
 /**
  * The library makes its URLs from the Host header and the proxy's headers. Ours are known: whatever a caller or a proxy writes there
@@ -57,7 +61,6 @@ const nameHost = (request: IncomingMessage, { host, protocol }: URL): void => {
 export class Providers {
   readonly #kept = new Recent<Promise<TenantProvider>>(kept)
   readonly #base: URL
-  readonly #interactions: Recent<KeptInteraction> | undefined
 
   constructor(
     @Inject(TenantDirectory) private readonly tenants: TenantDirectory,
@@ -74,13 +77,13 @@ export class Providers {
     @Inject(GrantPolicy) private readonly grants: GrantPolicy,
     @Inject(TokenFacts) private readonly facts: TokenFacts,
     @Inject(ProviderPages) private readonly pages: ProviderPages,
+    @Inject(WaitingInteractions) private readonly waiting: WaitingInteractions,
     @Inject(Rows) private readonly rows: Rows,
     @Inject(Views) views: Views,
     @Inject(Clock) private readonly clock: Clock,
     @Inject(Log) private readonly log: Log,
   ) {
     this.#base = new URL(tenants.baseUrl)
-    this.#interactions = rows.shared ? undefined : new Recent(keptInteractions)
     tenants.onChange((tenant) => this.#kept.delete(tenant))
     notices.sendBy((notice) => this.#tellClient(notice))
     signingKeys.onRotated((tenant) => this.#kept.delete(tenant))
@@ -119,14 +122,15 @@ export class Providers {
     const now = this.clock.now()
     const [keys, cookieKeys] = await Promise.all([this.signingKeys.ensure(tenant.id), this.cookieKeys.of(tenant.id)])
     const { baseUrl, apiIndicator } = this.tenants
-    const parts = { tenant: tenant.id, rows: this.rows, clock: this.clock, interactions: this.#interactions }
+    const parts = { tenant: tenant.id, rows: this.rows, clock: this.clock, interactions: this.waiting.active ? this.waiting : undefined }
+    const signer = new CookieSigner(cookieKeys)
     const provider = new Provider(
       this.tenants.issuerOf(tenant),
       configurationOf({
         tenant,
         baseUrl,
         apiIndicator,
-        cookieKeys,
+        signer,
         keys: keysAt(keys, now),
         adapter: (model: string) => this.#adapter(model, parts),
         accounts: this.accounts,
@@ -141,7 +145,8 @@ export class Providers {
     provider.proxy = baseUrl.startsWith('https:')
     provider.on('server_error', (ctx, error) => this.log.error({ tenant: tenant.id, route: ctx.oidc?.route, error }, 'the OpenID provider failed'))
     extendProvider(provider, {
-      tenant: tenant.id,
+      tenant,
+      pages: this.pages,
       rows: this.rows,
       sessions: this.sessions,
       secrets: this.secrets,
@@ -151,7 +156,20 @@ export class Providers {
       clients: this.clients,
       log: this.log,
     })
-    return { tenant, provider, handle: provider.callback(), secure: provider.proxy, until: nextChange(keys, now) ?? Infinity }
+    const callback = provider.callback()
+    return {
+      tenant,
+      provider,
+      handle: (request, response, address) => {
+        rememberOrigin(request, address)
+        ;(request as { originalUrl?: string }).originalUrl = request.url
+        request.url = (request.url as string).slice(`/t/${tenant.slug}`.length)
+        callback(request, response)
+      },
+      signedCookie: (name, value) => `${name}=${value}; ${name}.sig=${signer.sign(`${name}=${value}`)}`,
+      secure: provider.proxy,
+      until: nextChange(keys, now) ?? Infinity,
+    }
   }
 
   async #tellClient({ tenant, client: id, user, sid }: LoggedOut): Promise<void> {

@@ -3,6 +3,7 @@ import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from 'jos
 import * as oidc from 'openid-client'
 import type { ClientSettings } from '@pavan/contracts'
 import { Sessions } from '../session/sessions.js'
+import { Interactions } from './interaction.js'
 import { callback, machine, PlayedAccounts, ProviderUnderTest, spa, type PlayedClient } from '../spec/provider-under-test.js'
 
 let system: ProviderUnderTest
@@ -167,42 +168,53 @@ test('an access token of a person who is blocked meanwhile opens nothing', async
   expect((await refresh('blocked', client, tokens.refresh_token as string)).body.error).toBe('invalid_grant')
 })
 
-test('the way back from a sign-in: the session lives once, and one code is given', async () => {
+test('twenty answers to one sign-in page: one session lives, and one code is given', async () => {
   const tenant = await system.tenant('resumed')
   const client = await system.client(tenant, 'resumed', spa)
-  const { browser, url } = await signedInAndReturning(client)
-  // Nobody goes on before all have found the sign-in and looked the person up.
+  const browser = system.browser()
+  browser.pauseAt = /\/interaction\/[^/]+$/
+  const { visit: page } = await system.authorize(client, browser)
+  browser.pauseAt = undefined
+  // Nobody signs in before all have found the request.
   const everybody = Promise.withResolvers<void>()
-  const accounts = system.get(PlayedAccounts)
+  const interactions = system.get(Interactions)
+  const load = interactions.load.bind(interactions)
   let come = 0
-  const find = jest.spyOn(accounts, 'find').mockImplementation(async (_, user) => {
+  const loading = jest.spyOn(interactions, 'load').mockImplementation(async (exchange, uid) => {
+    const found = await load(exchange, uid)
     if (++come === parallel) everybody.resolve()
     await everybody.promise
-    return accounts.people.get(user)
+    return found
   })
-  const visits = await many(() => browser.copy().visit(url))
-  find.mockRestore()
-  expect(visits.filter((visit) => visit.url.searchParams.has('code'))).toHaveLength(1)
-  expect(new Set(visits.filter(({ status }) => status >= 400).map(({ status }) => status))).toEqual(new Set([400]))
+  const visits = await many(() => browser.copy().visit(page.url))
+  loading.mockRestore()
+  const winners = visits.filter((visit) => visit.url.searchParams.has('code'))
+  expect(winners).toHaveLength(1)
+  const others = visits.filter(({ status }) => status >= 400)
+  expect(others.filter(({ status }) => status !== 400 && status !== 404)).toEqual([])
+  expect(others.flatMap(({ headers }) => headers.getSetCookie())).toEqual([])
+  const alive = await system.get(Sessions).list(tenant, 'usr_ada')
+  expect(alive).toHaveLength(1)
   expect((await system.events(tenant)).map(({ type }) => type).slice(1)).toEqual(['session.started', 'sign-in.succeeded'])
 })
 
-test('a session that is ended on the way back from the sign-in gives no code, and its cookie is nobody', async () => {
+test('a session that is ended while it signs in again gives no code, and its cookie is nobody', async () => {
   const tenant = await system.tenant('overtaken')
   const client = await system.client(tenant, 'overtaken', spa)
-  const { browser, url } = await signedInAndReturning(client)
-  expect(await system.get(Sessions).endAll(tenant, 'usr_ada', 'revoked', { meta: { actor: { type: 'system', id: 'spec' } } })).toBe(1)
-  const visit = await browser.visit(url)
+  const browser = system.browser()
+  await system.authorize(client, browser)
+  const accounts = system.get(PlayedAccounts)
+  let ended = 0
+  // The provider looks the person up on the way back, when the page has already found the session alive.
+  const look = jest.spyOn(accounts, 'status').mockImplementation(async (_, user) => {
+    if (ended === 0 && (await system.events(tenant, 'sign-in.succeeded')).length === 2)
+      ended = await system.get(Sessions).endAll(tenant, 'usr_ada', 'revoked', { meta: { actor: { type: 'system', id: 'spec' } } })
+    return accounts.people.get(user)?.status
+  })
+  const { visit } = await system.authorize(client, browser, { prompt: 'login' })
+  look.mockRestore()
+  expect(ended).toBe(1)
   expect(visit).toMatchObject({ status: 400, body: expect.stringContaining('login_required') })
   expect(visit.headers.getSetCookie()).toEqual([])
   expect(JSON.parse((await browser.visit(`${system.issuer('overtaken')}/account`)).body)).toEqual({})
 })
-
-/** A browser whose person has just signed in, and the address that leads it back into the authorization request. */
-const signedInAndReturning = async (client: PlayedClient) => {
-  const browser = system.browser()
-  browser.pauseAt = /\/auth\/[^/]+$/
-  const { visit } = await system.authorize(client, browser)
-  browser.pauseAt = undefined
-  return { browser, url: visit.url }
-}

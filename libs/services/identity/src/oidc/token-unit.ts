@@ -11,23 +11,23 @@ import type { RowChange, Rows } from '@pavan/platform/views/rows.js'
 export type Presented = 'AuthorizationCode' | 'RefreshToken' | 'Interaction' | 'Session'
 
 export class TokenUnit {
-  readonly #changes: RowChange[] = []
-  readonly #guards = new Map<number, Presented>()
-  readonly #done: (() => void)[] = []
-  /** How many of the changes nobody has to wait for. */
-  #behind = 0
+  readonly #entries: { readonly change: RowChange; readonly guard?: Presented }[] = []
+  readonly #otherwise: (() => void)[] = []
   /** Refresh token families that this request rotates: family → hash of the token that was presented. */
   readonly rotating = new Map<string, string>()
 
-  /**
-   * `done` is called when the change is written. `behind`: where this process alone has the rows, and remembers this one, an answer need not wait
-   * until it is durable. A crash in these milliseconds makes somebody begin again.
-   */
-  add(change: RowChange<any>, { guard, done, behind }: { guard?: Presented; done?: () => void; behind?: boolean } = {}): void {
-    if (behind) this.#behind++
-    if (done) this.#done.push(done)
-    if (guard) this.#guards.set(this.#changes.length, guard)
-    this.#changes.push(change as RowChange)
+  add(change: RowChange<any>, { guard }: { guard?: Presented } = {}): void {
+    this.#entries.push({ change: change as RowChange, guard })
+  }
+
+  /** A change on which the others stand. */
+  addFirst(change: RowChange<any>): void {
+    this.#entries.unshift({ change: change as RowChange })
+  }
+
+  /** What has to be undone where the changes are not written. */
+  otherwise(undo: () => void): void {
+    this.#otherwise.push(undo)
   }
 
   /** Has the adapters that `work` calls collect here. For pages, which are no request of oidc-provider. */
@@ -37,21 +37,21 @@ export class TokenUnit {
 
   /** Writes everything. Answers what somebody else used first; then nothing is written. */
   async commit(rows: Rows): Promise<Presented | undefined> {
-    if (this.#changes.length === 0) return undefined
-    if (this.#behind === this.#changes.length && !rows.shared) {
-      // A store that cannot write says so to the next who waits for it.
-      rows.apply(this.#changes as RowChange<any>[]).catch(() => undefined)
-      for (const done of this.#done) done()
-      return undefined
-    }
-    const result = await rows.apply(this.#changes as RowChange<any>[])
-    if (result.applied) {
-      for (const done of this.#done) done()
-      return undefined
-    }
-    const lost = result.because === 'condition' ? this.#guards.get(result.failed) : undefined
+    if (this.#entries.length === 0) return undefined
+    const changes = this.#entries.map(({ change }) => change as RowChange<any>)
+    const result = await rows.apply(changes).catch((error: unknown) => {
+      this.#undo()
+      throw error
+    })
+    if (result.applied) return undefined
+    this.#undo()
+    const lost = result.because === 'condition' ? this.#entries[result.failed]?.guard : undefined
     if (!lost) throw new Error('an unconditional write of a request was refused')
     return lost
+  }
+
+  #undo(): void {
+    for (const undo of this.#otherwise) undo()
   }
 }
 

@@ -160,7 +160,7 @@ export class AccountPages {
   }
 
   #exchange({ tenant, request, reply }: Visit) {
-    return { slug: tenant.slug, req: request.raw, res: reply.raw }
+    return { slug: tenant.slug, req: request.raw, res: reply.raw, address: request.ip }
   }
 
   async #visit(slug: string, request: FastifyRequest, reply: FastifyReply): Promise<Visit | undefined> {

@@ -1,9 +1,9 @@
 /** The pages of a waiting authorization request: sign in, sign up, verify, forgot, consent. The flow says which comes next. */
-import { Controller, Get, Inject, Param, Post, Query, Req, Res } from '@nestjs/common'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Inject, Injectable } from '@nestjs/common'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { isRefusal } from '@pavan/kernel'
 import { commandOf } from '@pavan/platform/http/command.js'
-import { Public } from '@pavan/platform/http/public.js'
+import type { Resolve } from '@pavan/platform/service/define-service.js'
 import { advance, type FlowState, type StepResult } from '../flow/flow.js'
 import { signInFlow } from '../flow/sign-in-flow.js'
 import { Interactions, type Exchange, type WaitingRequest } from '../oidc/interaction.js'
@@ -14,6 +14,10 @@ import { acceptedLanguages, type PageProblem } from './messages.js'
 import { PageRenderer, plainLook, type PageInput } from './page-renderer.js'
 import { formOf, passwordOf, problemOf, refuseForeign, type Form } from './page-request.js'
 import { Registrations } from './registrations.js'
+import { commonPage, stepPage, stepUrl } from './step-page.js'
+
+/** Both pages are at one address. */
+type Visited = FastifyRequest<{ Params: { slug: string; uid: string }; Querystring: Record<string, unknown> }>
 
 interface Visit {
   readonly request: FastifyRequest
@@ -33,10 +37,7 @@ interface Done {
   readonly resent?: boolean
 }
 
-const at = (visit: Visit, step: string, more = ''): string => `/t/${visit.exchange.slug}/interaction/${visit.waiting.uid}?step=${step}${more}`
-
-@Public()
-@Controller('/t/:slug/interaction')
+@Injectable()
 export class InteractionPages {
   constructor(
     @Inject(Interactions) private readonly interactions: Interactions,
@@ -46,16 +47,10 @@ export class InteractionPages {
     @Inject(Registrations) private readonly registrations: Registrations,
   ) {}
 
-  @Get(':uid')
-  async show(
-    @Param('slug') slug: string,
-    @Param('uid') uid: string,
-    @Query() query: Record<string, unknown>,
-    @Req() request: FastifyRequest,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    const visit = await this.#visit(slug, uid, request, reply)
+  async show(request: Visited, reply: FastifyReply): Promise<void> {
+    const visit = await this.#visit(request, reply)
     if (!visit) return
+    const { query } = request
     const step = typeof query.step === 'string' && signInFlow.steps[query.step] ? query.step : visit.waiting.wantsSignUp ? 'sign-up' : signInFlow.start
     if (step === 'sign-up' && visit.tenant.settings.registration.open) {
       const { meta } = commandOf(request)
@@ -64,11 +59,11 @@ export class InteractionPages {
     await this.#page(visit, { step, trail: [] }, { challenge: typeof query.challenge === 'string' ? query.challenge.slice(0, 64) : '' })
   }
 
-  @Post(':uid')
-  async act(@Param('slug') slug: string, @Param('uid') uid: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+  async act(request: Visited, reply: FastifyReply): Promise<void> {
     refuseForeign(request, this.tenants.baseUrl)
-    const visit = await this.#visit(slug, uid, request, reply)
+    const visit = await this.#visit(request, reply)
     if (!visit) return
+    const { uid } = visit.waiting
     const form = formOf(request)
     const { meta } = commandOf(request)
     if (form.action === 'abort') return this.#leave(visit, await this.interactions.abort(visit.exchange, uid))
@@ -86,7 +81,7 @@ export class InteractionPages {
       return this.#leave(visit, await this.interactions.finishSignIn(visit.exchange, uid, signedIn))
     }
     if (advanced.next.problem === undefined && !done.problem) {
-      void reply.redirect(at(visit, advanced.next.step, done.challenge ? `&challenge=${encodeURIComponent(done.challenge)}` : ''), 303)
+      void reply.redirect(stepUrl(visit.waiting, advanced.next.step, done.challenge ? `&challenge=${encodeURIComponent(done.challenge)}` : ''), 303)
     } else await this.#page(visit, advanced.next, { challenge: done.challenge ?? form.challenge ?? '', email: form.email, name: form.name }, done)
   }
 
@@ -128,56 +123,31 @@ export class InteractionPages {
 
   async #page(visit: Visit, state: FlowState, values: Record<string, unknown>, { problem, resent }: Partial<Done> = {}): Promise<void> {
     const { waiting, tenant, reply, wanted } = visit
-    const common = {
-      wanted,
-      problem,
-      done: resent ? (t: { resent: string }) => t.resent : undefined,
-      leadsTo: waiting.returnOrigin,
-      values: {
-        email: waiting.loginHint ?? '',
-        ...values,
-        client: waiting.client.name,
-        action: `/t/${visit.exchange.slug}/interaction/${waiting.uid}`,
-        cancelable: true,
-        signInUrl: at(visit, 'sign-in'),
-        forgotUrl: at(visit, 'forgot'),
-        signUpUrl: tenant.settings.registration.open ? at(visit, 'sign-up') : undefined,
-      },
-    }
-    if (waiting.step === 'consent') {
-      const scopes = waiting.scopes.map((scope) => this.pages.scopeText(tenant, wanted, scope))
-      const email = (await this.users.find(tenant.id, waiting.user ?? ''))?.email ?? ''
-      const origin = waiting.returnOrigin
-      const leaving = origin === undefined ? '' : this.pages.text(tenant, wanted, (t) => t.consentLeaving, { origin })
-      const page: PageInput = { ...common, template: 'consent', title: (t) => t.consentTitle, lead: (t) => t.consentHint }
-      return this.pages.send(reply, tenant, { ...page, values: { ...common.values, scopes, email, leaving } })
-    }
-    const titles: Readonly<Record<string, Pick<PageInput, 'template' | 'title' | 'lead'>>> = {
-      'sign-in': { template: 'sign-in', title: (t) => t.signIn, lead: (t) => t.signInTo },
-      'sign-up': { template: 'sign-up', title: (t) => t.create, lead: (t) => t.signInTo },
-      verify: { template: 'verify', title: (t) => t.checkMail, lead: (t) => t.codeSent },
-      forgot: { template: 'forgot', title: (t) => t.resetTitle, lead: (t) => t.resetHint },
-      'forgot-sent': { template: 'notice', title: (t) => t.checkMail, lead: (t) => t.linkSent },
-    }
-    const page = titles[state.step] ?? titles['sign-in']
-    // Nothing was typed yet, and nothing is known of who comes.
-    const blank = state.trail.length === 0 && !problem && !common.values.email && !values.challenge
-    this.pages.send(reply, tenant, { ...common, ...(page as Pick<PageInput, 'template' | 'title' | 'lead'>), visit: blank ? waiting.uid : undefined })
+    const shown = { tenant, waiting, wanted, values, problem, resent }
+    if (waiting.step !== 'consent') return this.pages.send(reply, tenant, stepPage(state, shown))
+    const scopes = waiting.scopes.map((scope) => this.pages.scopeText(tenant, wanted, scope))
+    const email = (await this.users.find(tenant.id, waiting.user ?? ''))?.email ?? ''
+    const origin = waiting.returnOrigin
+    const leaving = origin === undefined ? '' : this.pages.text(tenant, wanted, (t) => t.consentLeaving, { origin })
+    const common = commonPage(shown)
+    const page: PageInput = { ...common, template: 'consent', title: (t) => t.consentTitle, lead: (t) => t.consentHint }
+    this.pages.send(reply, tenant, { ...page, values: { ...common.values, scopes, email, leaving } })
   }
 
-  #leave(visit: Visit, url: string | undefined): void {
-    if (url !== undefined) return void visit.reply.redirect(url, 303)
-    this.#expired(visit.reply, visit.tenant, visit.wanted)
+  #leave({ reply, tenant, wanted }: Visit, answered: boolean): void {
+    if (answered) reply.hijack()
+    else this.#expired(reply, tenant, wanted)
   }
 
   #expired(reply: FastifyReply, look: Pick<Tenant, 'name' | 'settings'>, wanted: readonly string[]): void {
     this.pages.send(reply, look, { template: 'notice', title: (t) => t.failed, lead: (t) => t.goBack, wanted, status: 404 })
   }
 
-  async #visit(slug: string, uid: string, request: FastifyRequest, reply: FastifyReply): Promise<Visit | undefined> {
+  async #visit(request: Visited, reply: FastifyReply): Promise<Visit | undefined> {
+    const { slug, uid } = request.params
     const accepted = acceptedLanguages(request.headers['accept-language'])
     const tenant = await this.tenants.bySlug(slug)
-    const exchange = { slug, req: request.raw, res: reply.raw }
+    const exchange = { slug, req: request.raw, res: reply.raw, address: request.ip }
     const waiting = tenant && (await this.interactions.load(exchange, uid))
     if (!tenant || !waiting) {
       this.#expired(reply, tenant ?? plainLook, accepted)
@@ -185,6 +155,14 @@ export class InteractionPages {
     }
     return { request, reply, exchange, tenant, waiting, wanted: [...waiting.uiLocales, ...accepted] }
   }
+}
+
+/** Half of all requests of a sign-in come here: they take the short way, without Nest. api/page-routes.ts describes them. */
+export const mountInteractionPages = (fastify: FastifyInstance, get: Resolve): void => {
+  const pages = get(InteractionPages)
+  const url = '/t/:slug/interaction/:uid'
+  fastify.route({ method: 'GET', url, handler: (request, reply) => pages.show(request as Visited, reply) })
+  fastify.route({ method: 'POST', url, handler: (request, reply) => pages.act(request as Visited, reply) })
 }
 
 const stepOf = ({ action }: Form): string => (action === 'resend' ? 'verify' : action !== undefined && signInFlow.steps[action] ? action : signInFlow.start)

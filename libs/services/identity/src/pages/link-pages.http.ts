@@ -103,7 +103,7 @@ export class LinkPages {
     const person = { email, name: form.name?.trim().slice(0, 200) || undefined, password: passwordOf(form) }
     const done = await this.setUp.use(tenant, token, person, meta).catch(problemOf)
     if (typeof done === 'string' || isRefusal(done)) return this.#setUpForm(tenant, request, reply, token, typeof done === 'string' ? done : problemOf(done))
-    const exchange = { slug: tenant.slug, req: request.raw, res: reply.raw }
+    const exchange = { slug: tenant.slug, req: request.raw, res: reply.raw, address: request.ip }
     await this.interactions.startSession(exchange, { user: done.user, method: 'set-up', meta: { ...meta, actor: { type: 'user', id: done.user } } })
     void reply.redirect(`/t/${tenant.slug}/account`, 303)
   }

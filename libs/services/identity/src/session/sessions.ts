@@ -14,6 +14,7 @@ import { UserSessions } from '../oidc/interaction.js'
 import { KnownHere } from '../oidc/known-here.js'
 import { artifacts } from '../oidc/oidc-tables.js'
 import { LogoutNotices } from './logout-notices.js'
+import type { NewSession } from './new-session.js'
 import { session, type EndReason, type SessionCommand, type SessionEvent, type SessionState, type SignInMethod } from './session.decider.js'
 import { sealedSessions, sessionRows, type SessionRow } from './sessions.table.js'
 
@@ -24,12 +25,6 @@ export interface SignIn {
   readonly client?: string
   readonly application?: string
   readonly meta: EventMeta
-}
-
-export interface NewSession {
-  readonly id: string
-  readonly row: RowChange<SessionRow>
-  record(write: () => Promise<unknown>): Promise<void>
 }
 
 export interface EndAllOptions {

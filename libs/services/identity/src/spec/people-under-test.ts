@@ -82,7 +82,7 @@ export class PeopleUnderTest {
     return id
   }
 
-  /** A browser at the sign-in page of a waiting request. */
+  /** A browser at the sign-in page of a waiting request; `page` is where its form leads. */
   async waiting(slug: string, client: string, headers: Record<string, string> = {}): Promise<{ browser: Browser; page: string }> {
     const browser = new Browser(this.service.baseUrl, headers)
     const query = new URLSearchParams({
@@ -93,8 +93,9 @@ export class PeopleUnderTest {
       code_challenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
       code_challenge_method: 'S256',
     })
-    const { url } = await browser.visit(`${this.service.baseUrl}/t/${slug}/auth?${query}`)
-    return { browser, page: `${url.origin}${url.pathname}` }
+    const { url, body } = await browser.visit(`${this.service.baseUrl}/t/${slug}/auth?${query}`)
+    const [, action = ''] = /<form method="post" action="([^"]+)"/.exec(body) ?? []
+    return { browser, page: new URL(action, url).href }
   }
 
   submit(browser: Browser, page: string, form: Record<string, string>): Promise<Visit> {

@@ -42,34 +42,37 @@ class PlayedPages {
 
   @Get('interaction/:uid')
   async interaction(@Param('slug') slug: string, @Param('uid') uid: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const exchange = { slug, req: request.raw, res: reply.raw }
+    const exchange = { slug, req: request.raw, res: reply.raw, address: request.ip }
     const waiting = await this.interactions.load(exchange, uid)
     if (!waiting) return void reply.status(404).send('expired')
-    reply.header('x-spec-step', [waiting.step, ...waiting.scopes].join(' '))
+    reply.raw.setHeader('x-spec-step', [waiting.step, ...waiting.scopes].join(' '))
     const user = String(request.headers['x-spec-user'] ?? 'usr_ada')
     const origin = { address: request.ip, device: String(request.headers['user-agent'] ?? '') }
-    const next =
+    const answered =
       'x-spec-refuse' in request.headers
         ? await this.interactions.abort(exchange, uid)
         : waiting.step === 'login'
           ? await this.interactions.finishSignIn(exchange, uid, { user, method: 'password', meta: { actor: { type: 'user', id: user }, origin } })
           : await this.interactions.finishConsent(exchange, uid, meta)
-    void reply.redirect(next ?? '/expired', 303)
+    if (answered) reply.hijack()
+    else void reply.status(404).send('expired')
   }
 
   @Get('account')
   async account(@Param('slug') slug: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    void reply.send((await this.interactions.currentUser({ slug, req: request.raw, res: reply.raw })) ?? {})
+    void reply.send((await this.interactions.currentUser({ slug, req: request.raw, res: reply.raw, address: request.ip })) ?? {})
   }
 
   @Get('enter')
   async enter(@Param('slug') slug: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    void reply.send(await this.interactions.startSession({ slug, req: request.raw, res: reply.raw }, { user: 'usr_ada', method: 'set-up', meta }))
+    void reply.send(
+      await this.interactions.startSession({ slug, req: request.raw, res: reply.raw, address: request.ip }, { user: 'usr_ada', method: 'set-up', meta }),
+    )
   }
 
   @Get('leave')
   async leave(@Param('slug') slug: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    await this.interactions.endSession({ slug, req: request.raw, res: reply.raw }, meta)
+    await this.interactions.endSession({ slug, req: request.raw, res: reply.raw, address: request.ip }, meta)
     void reply.send({})
   }
 }
