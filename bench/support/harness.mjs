@@ -194,11 +194,12 @@ export const round = (value, digits = 3) => (Number.isFinite(value) ? Number(val
 
 /**
  * Alternating rounds: ours, limit, ours, limit … Each side is `{pid?, run(milliseconds) → {done, perSecond}}`.
+ * A side that is called too rarely for its code to be compiled within the usual time names a longer `warmup`, in milliseconds.
  * The figures are medians over the rounds; the ratio is the median of the ratios of neighbouring rounds. `pid` may be several processes.
  */
 export const compare = async ({ ours, limit, rounds = quick ? 3 : 5, milliseconds = quick ? 3000 : 8000, warmup = quick ? 5000 : 15_000 }) => {
   await limit.run(warmup)
-  await ours.run(warmup)
+  await ours.run(Math.max(warmup, ours.warmup ?? 0))
   const sides = { ours: [], limit: [] }
   for (let index = 0; index < rounds; index++) {
     for (const [name, side] of [
