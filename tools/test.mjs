@@ -36,6 +36,15 @@ const tiers = [
     distributed: true,
     arguments: ['--testPathPatterns', '/e2e/', ...ignore('/e2e/(embedded|faults|browser)/'), '--runInBand'],
   },
+  {
+    name: 'faults',
+    folder: 'e2e/faults',
+    // Five minutes: on a user's machine they are asked for by name.
+    command: 'npm run faults -- --quick',
+    ownServers: ['kafka', 'mongo-documentdb'],
+    env: { PAVAN_TOPOLOGY: 'distributed', PAVAN_FAULTS: 'quick' },
+    arguments: ['--testPathPatterns', '/e2e/faults/', '--runInBand'],
+  },
 ]
 
 const total = { passed: 0, failed: 0 }
@@ -56,6 +65,8 @@ async function runTier(tier) {
     if (inCi) total.failed += 1
     return
   }
+  if (tier.command && !inCi) return void notes.push(`The ${tier.name} were left out: ${tier.command} runs them.`)
+  if (tier.ownServers && !(await canStart(tier, tier.ownServers))) return
   const servers = tier.needsServers ? await serversFor(tier) : undefined
   if (tier.needsServers && !servers) return
   console.log(`\n== ${tier.name}`)
@@ -67,11 +78,11 @@ async function runTier(tier) {
     join(root, 'node_modules/jest/bin/jest.js'),
     ...tier.arguments,
     // Clients that specs have cut off from their servers go on trying for a while after the last spec.
-    ...(tier.needsServers ? ['--forceExit'] : []),
+    ...(tier.needsServers || tier.ownServers ? ['--forceExit'] : []),
     '--json',
     `--outputFile=${report}`,
   ]
-  const code = await spawned(serverNode(), jest, { ...servers?.env, ...system?.env })
+  const code = await spawned(serverNode(), jest, { ...tier.env, ...servers?.env, ...system?.env })
   await system?.stop()
   await servers?.stop()
   const { passed, failed } = count(report, code)
@@ -90,18 +101,24 @@ function count(report, code) {
 
 /** Kafka and a MongoDB server for the whole tier; undefined when this machine cannot run them, with a note. */
 async function serversFor(tier) {
-  const { available } = await import('./services/available.mjs')
-  const { startServers } = await import('./services/start.mjs')
   // The whole system runs on the faithful server; its adapters are also run on the fast one.
   const mongo = tier.distributed ? 'documentdb' : 'java'
   const given = { kafka: process.env.KAFKA_BROKERS, [`mongo-${mongo}`]: process.env.MONGODB_URL }
-  const wanted = Object.entries(available()).filter(([name]) => name in given && !given[name])
-  const missing = wanted.filter(([, { possible }]) => !possible)
-  if (missing.length === 0) return startServers({ mongo })
+  const wanted = Object.keys(given).filter((name) => !given[name])
+  if (!(await canStart(tier, wanted))) return undefined
+  const { startServers } = await import('./services/start.mjs')
+  return startServers({ mongo })
+}
+
+/** Whether this machine can run the servers of these names; if not, with a note. */
+async function canStart(tier, names) {
+  const { available } = await import('./services/available.mjs')
+  const missing = Object.entries(available()).filter(([name, { possible }]) => names.includes(name) && !possible)
+  if (missing.length === 0) return true
   const words = missing.map(([, { problem, remedy }]) => `${problem}: ${remedy}`).join('. ')
   notes.push(inCi ? `The ${tier.name} specs cannot run here, which counts as a failure in CI: ${words}.` : `The ${tier.name} specs were left out: ${words}.`)
   if (inCi) total.failed += 1
-  return undefined
+  return false
 }
 
 /** The distributed system for a whole tier: two copies of identity, which has the one-time things. Specs find it by a file that says where it is. */
