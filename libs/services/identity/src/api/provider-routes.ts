@@ -26,11 +26,11 @@ const metadata: Given = {
 const authorization: Omit<Given, 'method'> = {
   summary: 'Ask for an authorization code',
   description:
-    "RFC 6749 section 4.1.1 and OpenID Connect Core section 3.1.2. The browser is sent on to the tenant's sign-in page, and then with `code` and `iss`, or `error`, to the redirect URI. A request that names no client or no registered redirect URI is answered by a page.",
+    "RFC 6749 section 4.1.1 and OpenID Connect Core section 3.1.2. The browser gets the tenant's sign-in page, and is sent on from there with `code` and `iss`, or `error`, to the redirect URI. A request that names no client or no registered redirect URI is answered by a page.",
   answers: [
-    redirect('To the hosted pages, or back to the client.'),
+    redirect('To another page of the tenant (sign-up, consent), or back to the client.'),
     html(400, 'The request cannot be answered to the client.'),
-    html(200, 'Form post response.'),
+    html(200, 'The sign-in page, or the form of `response_mode=form_post`.'),
   ],
 }
 const logout: Omit<Given, 'method'> = {
@@ -79,7 +79,11 @@ export const providerRoutes: readonly RawRoute[] = [
     params: { uid: z.string().max(100).describe('Id of the waiting request') },
     summary: 'Go on with an authorization request',
     description: 'Where the hosted pages lead to when a step is done. Works once, in the browser that began.',
-    answers: [redirect('To the next page, or back to the client.'), html(400, 'The waiting request is gone.'), html(200, 'Form post response.')],
+    answers: [
+      redirect('To the next page, or back to the client.'),
+      html(400, 'The waiting request is gone.'),
+      html(200, 'The sign-in page, or the form of `response_mode=form_post`.'),
+    ],
   }),
   route('push', '/request', {
     method: 'post',
