@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { makeLog } from '../telemetry/log.js'
 import { until } from '../testing/until.js'
-import { RemoteService } from './remote-service.js'
+import { RemoteService, startingHeader } from './remote-service.js'
 
 type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => void
 
@@ -108,6 +108,52 @@ test.each([
   const answers = [await fetch(`${base}/a`, { method, headers }), await fetch(`${base}/a`, { method, headers })].map((answer) => answer.status)
   expect(answers.toSorted()).toEqual([200, status])
   expect(calls).toBe(1 + repeated)
+})
+
+test('a copy that is still starting has done nothing, so the next one is asked, whatever the method', async () => {
+  let refused = 0
+  const starting = await copy((_request, response) => {
+    refused++
+    response.writeHead(503, { [startingHeader]: 'true', 'retry-after': '1' }).end('{}')
+  })
+  const bodies: string[] = []
+  const living = await copy((_request, response, body) => {
+    bodies.push(body)
+    response.end('{}')
+  })
+  const base = await gateway(starting.url, living.url)
+  await described()
+  const post = (body: string) => fetch(`${base}/a`, { method: 'POST', body })
+  expect([(await post('1')).status, (await post('2')).status, (await post('3')).status]).toEqual([200, 200, 200])
+  expect(bodies).toEqual(['1', '2', '3'])
+  // It rests for a while then.
+  expect(refused).toBeLessThanOrEqual(1)
+})
+
+test('where all copies are starting their answer is the answer, without what it says to us', async () => {
+  const starting = () =>
+    copy((_request, response) => void response.writeHead(503, { [startingHeader]: 'true', 'retry-after': '1' }).end('{"code":"service.unavailable"}'))
+  const base = await gateway((await starting()).url, (await starting()).url)
+  await described()
+  const answer = await fetch(`${base}/a`, { method: 'POST', body: '1' })
+  expect([answer.status, answer.headers.get('retry-after'), answer.headers.has(startingHeader), await answer.json()]).toEqual([
+    503,
+    '1',
+    false,
+    { code: 'service.unavailable' },
+  ])
+})
+
+test('a busy copy is not passed over: it has thought about it', async () => {
+  let calls = 0
+  const busy = () =>
+    copy((_request, response) => {
+      calls++
+      response.writeHead(503, { 'retry-after': '2' }).end('{"code":"service.overloaded"}')
+    })
+  const base = await gateway((await busy()).url, (await busy()).url)
+  await described()
+  expect([(await fetch(`${base}/a`, { method: 'POST', body: '1' })).status, calls]).toEqual([503, 1])
 })
 
 test('without any copy the answer is a problem that says when to come again, and the service is named as missing', async () => {

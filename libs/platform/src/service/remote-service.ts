@@ -22,6 +22,9 @@ const repeatable = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 /** Nothing has been sent yet. */
 const notConnected = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'UND_ERR_CONNECT_TIMEOUT'])
 
+/** Says in an answer that the copy is still starting and has done nothing: whoever has another one asks that. */
+export const startingHeader = 'pavan-starting'
+
 interface Copy {
   readonly url: string
   readonly pool: Pool
@@ -104,13 +107,17 @@ export class RemoteService implements KnownService {
     await pipeline(answer.body, response)
   }
 
-  /** Asks the copies in turn; the next one where nothing was sent, or where sending it twice does no harm. */
+  /** Asks the copies in turn; the next one where nothing was sent or done, or where sending it twice does no harm. */
   async #send(options: Dispatcher.RequestOptions): Promise<Dispatcher.ResponseData> {
     const safe = repeatable.has(options.method) || 'idempotency-key' in (options.headers as object)
     let last: unknown
-    for (const copy of this.#order()) {
+    const order = this.#order()
+    for (const [at, copy] of order.entries()) {
       try {
-        return await copy.pool.request(options)
+        const answer = await copy.pool.request(options)
+        if (at === order.length - 1 || !isStarting(answer)) return answer
+        copy.restUntil = performance.now() + restMs
+        await answer.body.dump()
       } catch (error) {
         last = error
         if (options.signal && (options.signal as AbortSignal).aborted) break
@@ -191,12 +198,16 @@ const headersFor = (request: IncomingMessage): Record<string, string | string[]>
   return headers
 }
 
+/** The headers are an object, or raw pairs. */
+const isStarting = ({ statusCode, headers }: Dispatcher.ResponseData): boolean =>
+  statusCode === 503 && (Array.isArray(headers) ? headers.some((one) => String(one) === startingHeader) : headers[startingHeader] !== undefined)
+
 /** Raw pairs as Node wants them: a header that comes several times is a list. */
 const collect = (raw: readonly (string | Buffer)[]): Map<string, string | string[]> => {
   const headers = new Map<string, string | string[]>()
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const name = String(raw[at]).toLowerCase()
-    if (hopByHop.has(name)) continue
+    if (hopByHop.has(name) || name === startingHeader) continue
     const value = Buffer.isBuffer(raw[at + 1]) ? (raw[at + 1] as Buffer).toString('latin1') : String(raw[at + 1])
     const known = headers.get(name)
     headers.set(name, known === undefined ? value : [known, value].flat())

@@ -9,7 +9,7 @@ import type { Notice, ServiceDefinition } from './define-service.js'
 import type { Environment } from './environment.js'
 import { ownDescription } from './own-description.js'
 import { ownHealth } from './own-health.js'
-import { RemoteService } from './remote-service.js'
+import { RemoteService, startingHeader } from './remote-service.js'
 import { ServiceDirectory, type KnownService, type RequestHandler } from './service-directory.js'
 import { ServiceHost } from './service-host.js'
 import { StartError } from './start-error.js'
@@ -81,6 +81,7 @@ export const runServices = async ({ services, remote = [], port, host, baseUrl, 
   const starting = new Problems(commonProblems, '/problems')
   const unavailable: RequestHandler = (request, response) => {
     request.resume()
+    response.setHeader(startingHeader, 'true')
     writeProblem(response, starting.answer('service.unavailable', { retryAfter: 1 }, requestContextOf(request)))
   }
   let handle = unavailable
