@@ -42,7 +42,7 @@ export const authorizationRequest = async (ctx: KoaContextWithOIDC, next: () => 
   try {
     await rememberSignIn(ctx, parts)
     const session = await beginning(ctx)
-    if (session) unit.addFirst(session.row)
+    if (session) unit.begin(session.row)
     let lost: Presented | undefined
     const write = async (): Promise<void> => void (lost = await unit.commit(parts.rows))
     await (session ? session.record(write) : write())

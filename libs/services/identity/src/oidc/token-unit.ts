@@ -10,6 +10,13 @@ import type { RowChange, Rows } from '@pavan/platform/views/rows.js'
 /** What was presented and may be used once. */
 export type Presented = 'AuthorizationCode' | 'RefreshToken' | 'Interaction' | 'Session'
 
+type Insert = Extract<RowChange<any>, { op: 'insert' }>
+type Patch = Extract<RowChange<any>, { op: 'patch' }>
+
+/** Whether a change sets fields of the new row under a condition that it fulfils. */
+const setsIn = (change: RowChange<any>, { table, key, row }: Insert): change is Patch =>
+  change.op === 'patch' && change.table === table && change.key === key && Object.entries(change.if ?? {}).every(([name, value]) => row[name] === value)
+
 export class TokenUnit {
   readonly #entries: { readonly change: RowChange; readonly guard?: Presented }[] = []
   readonly #otherwise: (() => void)[] = []
@@ -20,9 +27,16 @@ export class TokenUnit {
     this.#entries.push({ change: change as RowChange, guard })
   }
 
-  /** A change on which the others stand. */
-  addFirst(change: RowChange<any>): void {
-    this.#entries.unshift({ change: change as RowChange })
+  /** A row that begins with this request, before everything else. What the request sets in it is written with it. */
+  begin(made: RowChange<any>): void {
+    const row = { ...(made as Insert).row }
+    const entries = this.#entries.splice(0)
+    const others = entries.filter(({ change }) => {
+      const own = setsIn(change, made as Insert)
+      if (own) Object.assign(row, change.set)
+      return !own
+    })
+    this.#entries.push({ change: { ...(made as Insert), row } as RowChange }, ...others)
   }
 
   /** What has to be undone where the changes are not written. */
@@ -30,7 +44,7 @@ export class TokenUnit {
     this.#otherwise.push(undo)
   }
 
-  /** Has the adapters that `work` calls collect here. For pages, which are no request of oidc-provider. */
+  /** Has the adapters that `work` calls collect here, outside of a request of oidc-provider. */
   collect<T>(work: () => Promise<T>): Promise<T> {
     return collecting.run(this, work)
   }
