@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { SystemClock } from '@pavan/kernel'
 import { sqliteAdapters } from '@pavan/sqlite'
 import { LocalKeyEncryptionKey } from './kek.js'
-import { KeyRing, SubjectErased } from './key-ring.js'
+import { KeyRing, ringOf, SubjectErased } from './key-ring.js'
 import type { SubjectKeyStore } from './subject-key-store.js'
 
 const adapters = sqliteAdapters({ folder: ':memory:', clock: new SystemClock(), claimKey: randomBytes(32) })
@@ -27,6 +27,21 @@ describe('the key ring', () => {
     expect(sealed).toMatch(/^[A-Za-z0-9+/]+=*$/)
     expect(Buffer.from(sealed, 'base64').includes(Buffer.from(JSON.stringify(value))) && JSON.stringify(value).length > 3).toBe(false)
     for (const one of [ring, restarted()]) expect(await one.open('ten_a', who, 'place', sealed)).toEqual(value)
+  })
+
+  it('is one for all who keep their keys in one place, so that each is opened once, and gone for all at once', async () => {
+    const other = new LocalKeyEncryptionKey(randomBytes(32))
+    const [mine, yours] = [ringOf(store, kek), ringOf(store, kek)]
+    expect(yours).toBe(mine)
+    expect(ringOf(store, other)).not.toBe(mine)
+    const who = someone()
+    const sealed = await mine.seal('ten_a', who, 'place', 1)
+    const get = jest.spyOn(store, 'get')
+    expect(await yours.open('ten_a', who, 'place', sealed)).toBe(1)
+    expect(get).not.toHaveBeenCalled()
+    get.mockRestore()
+    await yours.destroy('ten_a', who)
+    expect(await mine.open('ten_a', who, 'place', sealed)).toBeUndefined()
   })
 
   it('seals equal values differently', async () => {

@@ -140,6 +140,17 @@ export class KeyRing {
   }
 }
 
+const rings = new WeakMap<SubjectKeyStore, WeakMap<KeyEncryptionKey, KeyRing>>()
+
+/** The ring of a store. Services of one process that have their keys in one place open each key once between them. */
+export const ringOf = (store: SubjectKeyStore, kek: KeyEncryptionKey): KeyRing => {
+  const ofStore = rings.get(store) ?? new WeakMap<KeyEncryptionKey, KeyRing>()
+  rings.set(store, ofStore)
+  const ring = ofStore.get(kek) ?? new KeyRing(store, kek)
+  ofStore.set(kek, ring)
+  return ring
+}
+
 const sealed = (key: KeyObject, aad: string, plain: string): string => encrypt(key, plain, aad).toString('base64')
 
 const associated = (tenant: string, subject: string): string => `key/${tenant}/${subject}`

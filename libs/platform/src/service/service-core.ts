@@ -13,7 +13,7 @@ import { JobRunner, leases } from '../jobs/job-runner.js'
 import { BlindIndex } from '../privacy/blind-index.js'
 import { EventCipher } from '../privacy/event-cipher.js'
 import { indexKey, serviceSecrets } from '../privacy/index-key.js'
-import { KeyRing } from '../privacy/key-ring.js'
+import { ringOf, type KeyRing } from '../privacy/key-ring.js'
 import { PrivateRows } from '../privacy/private-rows.js'
 import { purgeReaction } from '../privacy/purge.js'
 import { CountedStore } from '../telemetry/counted-store.js'
@@ -83,7 +83,7 @@ export class ServiceCore {
     const { name } = definition
     this.log = environment.log.child({ service: name })
     this.store = new CountedStore(tracing.source ? new TracedStore(ports.store, name) : ports.store)
-    this.keys = new KeyRing(ports.keys, environment.kek)
+    this.keys = ringOf(ports.keys, environment.kek)
     this.#cipher = new EventCipher(this.keys)
     this.#privateRows = new PrivateRows(ports.rows, this.keys)
     const live = new LiveTables()
