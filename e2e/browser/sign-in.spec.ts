@@ -141,7 +141,7 @@ test.each([
       await expectAccessible(page)
     }
     await look((await authorizationUrl(system, tenant, { redirect_uri: callback })).url)
-    const [waiting] = page.url().split('?')
+    const waiting = new URL((await page.locator('form').first().getAttribute('action')) as string, page.url()).href
     for (const step of ['sign-up', 'forgot', 'verify']) await look(`${waiting}?step=${step}`)
     await page.goto(`${waiting}?step=sign-in`)
     await page.locator('#email').fill('nobody@example.org')
