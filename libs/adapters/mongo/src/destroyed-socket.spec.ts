@@ -6,9 +6,11 @@ const require = createRequire(createRequire(import.meta.url).resolve('mongoose')
 const { Connection } = require('mongodb/lib/cmap/connection.js')
 const { ns } = require('mongodb/lib/utils.js')
 
-/** A connection of the driver to a server that takes everything and says nothing. */
+/** A connection of the driver, which declares no types for its inside, to a server that takes everything and says nothing. */
 const withConnection = async (use: (connection: any, socket: Socket) => Promise<void>): Promise<void> => {
   const server = createServer((peer) => peer.on('error', () => undefined).resume())
+  // Where the driver waits for ever the test fails by its time limit, and must not keep the process.
+  server.unref()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
   await new Promise((resolve) => socket.once('connect', resolve))

@@ -11,6 +11,7 @@ const policy = (): number => {
 const possible = process.platform === 'linux' && spawnSync('chrt', ['--version']).status === 0
 const setBack = () => spawnSync('chrt', ['--other', '--all-tasks', '--pid', '0', String(process.pid)])
 
+// Elsewhere there is no such policy, or nobody to set it: takeTurns leaves everything as it is.
 ;(possible ? describe : describe.skip)('threads on one processor', () => {
   beforeEach(setBack)
   afterAll(setBack)
