@@ -2,6 +2,7 @@ import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from '
 import * as oidc from 'openid-client'
 import { clientUpdated, clientSettings, profileChanged, resourceDefined, tenantSettingsSet, tenantSettings } from '@pavan/contracts'
 import { callback, machine, ProviderUnderTest, spa } from '../spec/provider-under-test.js'
+import type { Browser, Visit } from '../spec/browser.js'
 import { TokenFacts } from './token-facts.js'
 
 let system: ProviderUnderTest
@@ -169,9 +170,7 @@ describe('authorization code', () => {
     await system.signIn(client, browser)
     browser.headers['x-spec-user'] = 'usr_bob'
     const { visit } = await system.authorize(client, browser, { prompt: 'login' })
-    const fields = Object.fromEntries([...visit.body.matchAll(/name="(\w+)" value="([^"]*)"/g)].map(([, name, value]) => [name, value]))
-    const action = /action="([^"]+)"/.exec(visit.body)?.[1] as string
-    const switched = await browser.visit(action, { method: 'POST', body: new URLSearchParams(fields) })
+    const switched = await submitted(browser, visit)
     expect(switched.url.searchParams.has('code')).toBe(true)
     expect((await system.events(tenant)).map(({ type, data }) => `${type} ${data.user ?? ''}`).slice(1)).toEqual([
       'session.started usr_ada',
@@ -180,6 +179,22 @@ describe('authorization code', () => {
       'sign-in.succeeded usr_bob',
       'session.ended usr_ada',
     ])
+  })
+
+  it('given somebody who signed in in another window meanwhile, then the way back still knows who answered the first page', async () => {
+    const tenant = await system.tenant('windows')
+    system.person('usr_bob')
+    const client = await system.client(tenant, 'windows', spa)
+    const browser = system.browser()
+    browser.pauseAt = /\/interaction\/[^/]+$/
+    const { visit: first } = await system.authorize(client, browser)
+    browser.pauseAt = undefined
+    await system.signIn(client, browser)
+    const answer = await browser.visit(first.url, { headers: { 'x-spec-user': 'usr_bob' } })
+    const switched = await submitted(browser, answer)
+    expect(switched.steps).toEqual([])
+    expect(switched.url.searchParams.has('code')).toBe(true)
+    expect((await system.events(tenant, 'sign-in.succeeded')).map(({ data }) => data.user)).toEqual(['usr_ada', 'usr_bob'])
   })
 
   it('given pushed authorization requests only, then others are refused', async () => {
@@ -225,3 +240,9 @@ describe('settings and clients', () => {
     await expect(jwtVerify(tokens.id_token as string, createLocalJWKSet(jwks))).rejects.toThrow(/no applicable key/)
   })
 })
+
+/** The one form of a page, as its script sends it. */
+const submitted = (browser: Browser, { body }: Visit): Promise<Visit> => {
+  const fields = Object.fromEntries([...body.matchAll(/name="(\w+)" value="([^"]*)"/g)].map(([, name, value]) => [name, value]))
+  return browser.visit(/action="([^"]+)"/.exec(body)?.[1] as string, { method: 'POST', body: new URLSearchParams(fields) })
+}
