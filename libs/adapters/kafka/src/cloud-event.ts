@@ -84,6 +84,17 @@ export const decode = (value: Buffer | null): StoredEvent | string => {
   return assemble(record, { schema, at, position, category: subject.slice(0, slash), id: subject.slice(slash + 1) })
 }
 
+const decoded = new WeakMap<object, StoredEvent | string>()
+
+/** The same, once for a record: groups that hear the same record share its event. Nobody changes an event. */
+export const eventOf = (record: { readonly value: Buffer | null }): StoredEvent | string => {
+  const known = decoded.get(record)
+  if (known !== undefined) return known
+  const event = decode(record.value)
+  decoded.set(record, event)
+  return event
+}
+
 const required = ['id', 'source', 'type', 'subject', 'time', 'dataschema', 'tenant', 'sequence', 'actortype', 'actorid']
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 const isEmpty = (value: object): boolean => Object.keys(value).length === 0

@@ -11,10 +11,13 @@ import { KafkaHeads } from './kafka-heads.js'
 import { defaults, makeClient, type KafkaOptions } from './kafka-options.js'
 import { KafkaPublisher } from './kafka-publisher.js'
 import { KafkaSubscription } from './kafka-subscription.js'
+import { SharedReader } from './shared-reader.js'
 
 class KafkaBus extends Bus {
+  override readonly pace = 15
   readonly #publisher: KafkaPublisher
   readonly #heads: KafkaHeads
+  readonly #reader: SharedReader
   readonly #subscriptions = new Set<KafkaSubscription>()
   #admin: Promise<Admin> | undefined
 
@@ -22,6 +25,7 @@ class KafkaBus extends Bus {
     super()
     this.#publisher = new KafkaPublisher(makeClient(options), options)
     this.#heads = new KafkaHeads(options)
+    this.#reader = new SharedReader(options)
   }
 
   async publish(events: readonly StoredEvent[]): Promise<void> {
@@ -30,7 +34,12 @@ class KafkaBus extends Bus {
   }
 
   async subscribe(subscription: Subscription): Promise<() => Promise<void>> {
-    const member = new KafkaSubscription(this.options, { admin: () => this.#connectedAdmin(), heads: (context) => this.heads(context) }, subscription)
+    const member = new KafkaSubscription(
+      this.options,
+      { admin: () => this.#connectedAdmin(), heads: (context) => this.heads(context) },
+      subscription,
+      this.#reader,
+    )
     this.#subscriptions.add(member)
     await member.start()
     return async () => {
@@ -48,7 +57,7 @@ class KafkaBus extends Bus {
     await Promise.all([...this.#subscriptions].map((member) => member.stop()))
     this.#subscriptions.clear()
     const admin = await this.#admin?.catch(() => undefined)
-    await Promise.allSettled([this.#publisher.close(), this.#heads.close(), admin?.disconnect()])
+    await Promise.allSettled([this.#publisher.close(), this.#heads.close(), this.#reader.close(), admin?.disconnect()])
   }
 
   get #timeout(): number {

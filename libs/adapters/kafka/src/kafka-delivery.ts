@@ -3,7 +3,7 @@ import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs'
 import type { Subscription } from '@pavan/platform/bus/bus.js'
 import type { StoredEvent } from '@pavan/platform/events/event-store.js'
 import { metrics } from '@pavan/platform/telemetry/metrics.js'
-import { decode } from './cloud-event.js'
+import { eventOf } from './cloud-event.js'
 import { describe } from './kafka-errors.js'
 import { defaults, type KafkaOptions } from './kafka-options.js'
 import type { PartitionPlace } from './partition-place.js'
@@ -146,7 +146,7 @@ export class KafkaDelivery {
   }
 
   #read(message: KafkaMessage, context: string, p: number): StoredEvent | undefined {
-    const event = decode(message.value)
+    const event = eventOf(message)
     const wrong = typeof event === 'string' ? event : event.context !== context || event.position.p !== p ? 'it belongs to another place' : undefined
     if (wrong === undefined) return event as StoredEvent
     corrupt.add(1, { context })

@@ -1,7 +1,7 @@
 /** What the bus is told, and how a client of kafkajs is made of it. */
 import kafkajs, { type Kafka, type KafkaConfig, type SASLOptions } from 'kafkajs'
 import type { Log } from '@pavan/platform/telemetry/log.js'
-import { calmQueues } from './kafkajs-internals.js'
+import { calmQueues, useGzip } from './kafkajs-internals.js'
 
 export interface KafkaOptions {
   /** `host:port` of some brokers; the rest of the cluster is learned from them. */
@@ -40,6 +40,7 @@ const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 10 }
  */
 export const makeClient = (options: KafkaOptions, more: Partial<KafkaConfig> = {}): Kafka => {
   calmQueues()
+  useGzip()
   const tls = options.tls
   return new kafkajs.Kafka({
     brokers: [...options.brokers],

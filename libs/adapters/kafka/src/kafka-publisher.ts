@@ -15,7 +15,7 @@ export interface Published {
 
 /** Bytes of records for one partition that are sent as one batch, far below what a topic takes. */
 const largestBatch = 512 * 1024
-/** Below this many bytes gzip gains nothing worth its time. */
+/** Below this many bytes for each partition gzip gains nothing worth its time. */
 const worthCompressing = 4 * 1024
 
 export class KafkaPublisher {
@@ -50,7 +50,7 @@ export class KafkaPublisher {
   }
 
   async #send(part: Part): Promise<Published[]> {
-    const compress = this.options.compression !== 'none' && part.bytes >= worthCompressing
+    const compress = this.options.compression !== 'none' && part.bytes / part.partitions.size >= worthCompressing
     const written = await this.#producer.sendBatch({
       acks: -1,
       compression: compress ? kafkajs.CompressionTypes.GZIP : kafkajs.CompressionTypes.None,
@@ -70,21 +70,23 @@ export class KafkaPublisher {
 
 interface Part {
   readonly topics: Map<string, { readonly context: string; readonly messages: Message[] }>
+  readonly partitions: Set<string>
   bytes: number
 }
 
 /** The events in pieces that are not too large for a broker, in order. */
 function* parts(events: readonly StoredEvent[], options: KafkaOptions): Generator<Part> {
-  let part: Part = { topics: new Map(), bytes: 0 }
+  let part: Part = { topics: new Map(), partitions: new Set(), bytes: 0 }
   for (const event of events) {
     const record = encode(event)
     if (part.bytes > 0 && part.bytes + record.value.length > largestBatch) {
       yield part
-      part = { topics: new Map(), bytes: 0 }
+      part = { topics: new Map(), partitions: new Set(), bytes: 0 }
     }
     const topic = topicOf(options, event.context)
     const known = part.topics.get(topic) ?? { context: event.context, messages: [] }
     part.topics.set(topic, known)
+    part.partitions.add(`${topic}:${record.partition}`)
     known.messages.push({ ...record, headers: { ...record.headers } })
     part.bytes += record.value.length
   }

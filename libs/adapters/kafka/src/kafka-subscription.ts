@@ -5,7 +5,9 @@ import type { Subscription } from '@pavan/platform/bus/bus.js'
 import { firstPause, KafkaDelivery, longestPause, seek, type Held } from './kafka-delivery.js'
 import { describe, typeOf } from './kafka-errors.js'
 import { defaults, groupOf, makeClient, topicOf, type KafkaOptions } from './kafka-options.js'
+import { fetchBy } from './kafkajs-internals.js'
 import { PartitionPlace, type Committed } from './partition-place.js'
+import type { Reading, SharedReader } from './shared-reader.js'
 
 /** While Kafka is away a subscription goes on trying, but its service starts, or ends, after this many milliseconds. */
 const patience = 5_000
@@ -23,13 +25,16 @@ export class KafkaSubscription {
   #stopped = false
   #active: () => void = () => {}
   readonly #delivery: KafkaDelivery
+  readonly #reading: Reading
   readonly #sleepers = new Set<() => void>()
 
   constructor(
     private readonly options: KafkaOptions,
     private readonly cluster: { admin(): Promise<Admin>; heads(context: string): Promise<readonly Position[]> },
     private readonly subscription: Subscription,
+    reader: SharedReader,
   ) {
+    this.#reading = reader.reading(subscription)
     this.#topics = new Map(subscription.contexts.map((context) => [topicOf(options, context), context]))
     this.#group = groupOf(options, subscription.group)
     this.#delivery = new KafkaDelivery(options, this.#group, subscription)
@@ -49,6 +54,7 @@ export class KafkaSubscription {
     this.#stopped = true
     for (const wake of this.#sleepers) wake()
     this.#active()
+    this.#reading.stop()
     await this.#delivery.stop()
     const leave = async (): Promise<void> => {
       await this.#delivery.flush()
@@ -99,7 +105,9 @@ export class KafkaSubscription {
 
   #makeConsumer(): Consumer {
     const session = this.options.session ?? defaults.session
-    const consumer = makeClient(this.options).consumer({
+    const client = makeClient(this.options)
+    fetchBy(client, this.#reading.fetch)
+    const consumer = client.consumer({
       groupId: this.#group,
       sessionTimeout: session,
       heartbeatInterval: Math.floor(session / 4),

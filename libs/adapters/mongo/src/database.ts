@@ -1,5 +1,5 @@
 /** One connection of the process, kept by mongoose, and the databases of the services on it. */
-import { randomBytes } from 'node:crypto'
+import { drawRandom } from '@pavan/platform/service/random-pool.js'
 import { StartError } from '@pavan/platform/service/start-error.js'
 import mongoose, { type Connection, type mongo } from 'mongoose'
 import { failOnDestroyedSockets } from './destroyed-socket.js'
@@ -46,7 +46,29 @@ export const connect = async (url: string): Promise<Connection> => {
 }
 
 /** Id of one attempt to write: who finds it in a document knows whose write it was. */
-export const nonce = (): string => randomBytes(12).toString('base64url')
+export const nonce = (): string => drawRandom(12).toString('base64url')
+
+interface WriteReply {
+  /** In FerretDB also one object. */
+  readonly writeErrors?: WriteFault | readonly WriteFault[]
+}
+interface WriteFault {
+  readonly index: number
+  readonly code: number
+  readonly errmsg: string
+}
+
+/**
+ * Inserts documents durably, each for itself; answers the places of those whose key exists. Any other error is thrown. The command is sent as it is: a bulk of the
+ * driver serializes each document twice, to know how long it is. The caller sees to it that they fit into a message.
+ */
+export const insertAll = async (db: Db, collection: Collection<any>, documents: readonly object[]): Promise<readonly number[]> => {
+  const reply = (await db.command({ insert: collection.collectionName, documents, ordered: false, writeConcern: durable })) as WriteReply
+  const faults = [reply.writeErrors ?? []].flat() as WriteFault[]
+  const other = faults.find(({ code }) => Number(code) !== 11000)
+  if (other) throw new mongoose.mongo.MongoServerError({ message: other.errmsg, code: Number(other.code) })
+  return faults.map(({ index }) => index)
+}
 
 /** NamespaceExists, and what a server says when two copies make the same collection at once. */
 const alreadyThere = new Set([48, 26, 11000])

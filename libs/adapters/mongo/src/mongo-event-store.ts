@@ -2,14 +2,15 @@
 import type { Position, StreamId } from '@pavan/kernel'
 import { EventStore, VersionConflict, type AppendOptions, type AppendResult, type NewEvent, type StoredEvent } from '@pavan/platform/events/event-store.js'
 import { watchSequencer, type SequencerMetrics } from '@pavan/platform/telemetry/sequencer-metrics.js'
+import { BatchInserter } from './batch-inserter.js'
 import { Claims, type ClaimDoc, type Reserved } from './claims.js'
 import { commitId, commitsOf, eventsOf, streamOf, streamRef, withoutEvents, type CommitDoc, type CommitRef, type StreamRef } from './commit-doc.js'
-import { CommitInserter } from './commit-inserter.js'
 import { durable, nonce, prepare, type Collection, type Db } from './database.js'
 import { Leases } from './leases.js'
 import { orderedText } from './ordered-text.js'
+import { LogTail, type TailBatch } from './log-tail.js'
 import { batchesFrom, PartitionLog, type LogDoc } from './partition-log.js'
-import { atMost, crossing, persist } from './retry.js'
+import { atMost, crossing, pause, persist } from './retry.js'
 import { StreamMemory } from './stream-memory.js'
 
 export interface MongoEventStoreOptions {
@@ -26,17 +27,22 @@ export interface MongoEventStoreOptions {
   readonly beatMs?: number
 }
 
+const unread = (batch: LogDoc): TailBatch => ({ batch, commits: [] })
+
 const orphansEveryMillis = 1_000
 const sweepEveryMillis = 60_000
+const markEveryMillis = 25
 
 export class MongoEventStore extends EventStore {
   readonly #options: MongoEventStoreOptions
   readonly #commits: Collection<CommitDoc>
   readonly #log: Collection<LogDoc>
   readonly #claims: Claims
-  readonly #inserter: CommitInserter
+  readonly #inserter: BatchInserter<CommitDoc>
   readonly #memory = new StreamMemory()
   readonly #partitions: readonly PartitionLog[]
+  /** By partition: what its relay is about to read. */
+  readonly #tails: readonly LogTail[]
   readonly #leases: Leases
   readonly #metrics: SequencerMetrics
   readonly #listeners = new Set<() => void>()
@@ -57,14 +63,19 @@ export class MongoEventStore extends EventStore {
     this.#commits = db.collection<CommitDoc>('commits')
     this.#log = db.collection<LogDoc>('log')
     this.#claims = new Claims(db.collection<ClaimDoc>('claims'), this.#commits, options.claimKey, options.claimPatienceMs)
-    this.#inserter = new CommitInserter(this.#commits)
+    this.#inserter = new BatchInserter(db, this.#commits, { sizeOf: ({ e }) => e.length, projection: withoutEvents })
+    const inserter = new BatchInserter(db, this.#log)
+    this.#tails = Array.from({ length: partitions }, () => new LogTail())
     this.#partitions = Array.from(
       { length: partitions },
       (_, p) =>
         new PartitionLog({
           p,
           log: this.#log,
+          inserter,
           commits: this.#commits,
+          onWritten: (batch, commits) => this.#remember(p, batch, commits),
+          onRead: (batch) => this.#remember(p, batch),
           onNumbered: (commits) => this.#mark(commits),
           onGrown: (head, own) => {
             if (own) this.#leases.tell(p, head)
@@ -222,19 +233,21 @@ export class MongoEventStore extends EventStore {
       const events: StoredEvent[] = []
       let { seq } = after
       while (events.length < limit) {
-        const batches = await this.#batches(after.p, seq)
-        if (batches.length === 0) break
-        for (const batch of batches) {
-          if (events.length < limit) events.push(...(await this.#eventsIn(batch, seq, limit - events.length)))
-          seq = batch.l
-        }
+        const remembered = this.#tail(after.p).after(seq)
+        // Behind what is remembered there is only what somebody else has just stored: looked for by whoever has got all the rest.
+        if (remembered?.length === 0 && events.length > 0) break
+        const batches = remembered && remembered.length > 0 ? remembered : await this.#batches(after.p, seq)
+        const last = batches.at(-1)
+        if (!last) break
+        events.push(...(await this.#eventsIn(batches, seq, limit - events.length)))
+        seq = last.batch.l
       }
       return events.slice(0, limit)
     })
   }
 
-  /** Batches that have something behind a sequence number. */
-  async #batches(p: number, seq: number): Promise<LogDoc[]> {
+  /** Batches that have something behind a sequence number, from the database. */
+  async #batches(p: number, seq: number): Promise<readonly TailBatch[]> {
     const next = await persist(() =>
       this.#log
         .find(batchesFrom(p, seq + 1))
@@ -242,7 +255,8 @@ export class MongoEventStore extends EventStore {
         .limit(100)
         .toArray(),
     )
-    if (seq === 0 || next[0]?.f === seq + 1) return next
+    const found = next.map(unread)
+    if (seq === 0 || next[0]?.f === seq + 1) return found
     // The one that begins at or before it may reach beyond.
     const [before] = await persist(() =>
       this.#log
@@ -251,21 +265,37 @@ export class MongoEventStore extends EventStore {
         .limit(1)
         .toArray(),
     )
-    return before && before.l > seq ? [before, ...next] : next
+    return before && before.l > seq ? [unread(before), ...found] : found
   }
 
-  async #eventsIn(batch: LogDoc, after: number, limit: number): Promise<StoredEvent[]> {
-    const wanted = new Map<string, number>()
-    let last = batch.f - 1
-    for (const [i, id] of batch.c.entries()) {
-      const first = last + 1
-      last += batch.k[i] as number
-      if (last > after && first <= Math.max(after, batch.f - 1) + limit) wanted.set(id, last)
+  /** The first events behind a sequence number, so many at the most. What is not remembered is read in one look. */
+  async #eventsIn(batches: readonly TailBatch[], after: number, limit: number): Promise<StoredEvent[]> {
+    const wanted: { _id: string; last: number; commit: CommitDoc | undefined }[] = []
+    for (const { batch, commits } of batches) {
+      if (batch.f > after + limit) break
+      let last = batch.f - 1
+      for (const [i, _id] of batch.c.entries()) {
+        const first = last + 1
+        last += batch.k[i] as number
+        if (last > after && first <= after + limit) wanted.push({ _id, last, commit: commits[i] })
+      }
     }
-    const docs = new Map<string, CommitDoc>()
-    const found = await persist(() => this.#commits.find({ _id: { $in: [...wanted.keys()] } }).toArray())
-    for (const doc of found) docs.set(doc._id, doc)
-    return [...wanted].flatMap(([id, q]) => eventsOf(docs.get(id) as CommitDoc, q, this.#options.context)).filter(({ position }) => position.seq > after)
+    const missing = wanted.flatMap(({ _id, commit }) => (commit ? [] : [_id]))
+    const found = missing.length === 0 ? [] : await persist(() => this.#commits.find({ _id: { $in: missing } }).toArray())
+    const read = new Map(found.map((doc) => [doc._id, doc]))
+    return wanted
+      .flatMap(({ _id, last, commit }) => eventsOf(commit ?? (read.get(_id) as CommitDoc), last, this.#options.context))
+      .filter(({ position }) => position.seq > after)
+  }
+
+  /** Only who publishes a partition reads it from its end. */
+  #remember(p: number, batch: LogDoc, commits?: readonly CommitRef[]): void {
+    if (this.#leases.holds(p)) this.#tail(p).add(batch, commits)
+    else this.#tail(p).clear()
+  }
+
+  #tail(p: number): LogTail {
+    return this.#tails[p] as LogTail
   }
 
   claimOwner(tenant: string, name: string, value: string): Promise<StreamId | undefined> {
@@ -309,14 +339,14 @@ export class MongoEventStore extends EventStore {
   }
 
   async #markAll(): Promise<void> {
-    await Promise.resolve()
     while (this.#unmarked.size > 0) {
+      // Nobody waits for it: what comes within a moment is one command.
+      await pause(markEveryMillis)
       const some = [...this.#unmarked].slice(0, 500).toSorted(([a], [b]) => (a < b ? -1 : 1))
       try {
-        await this.#commits.bulkWrite(
-          some.map(([_id, q]) => ({ updateOne: { filter: { _id }, update: { $set: { q }, $unset: { u: '' } } } })),
-          { ordered: false, writeConcern: { w: 1 } },
-        )
+        // As a command: a bulk of the driver serializes each update twice, to know how long it is.
+        const updates = some.map(([_id, q]) => ({ q: { _id }, u: { $set: { q }, $unset: { u: '' } } }))
+        await this.#options.db.command({ update: this.#commits.collectionName, updates, ordered: false, writeConcern: { w: 1 } })
       } catch {
         // Whoever needs the number looks into the log, and the next look for orphans marks it.
       }

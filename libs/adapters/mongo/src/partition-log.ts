@@ -3,10 +3,10 @@
  * The key of a batch is that number, and the next one begins behind its last event: of two rivals one inserts, the other reads what it
  * has inserted and goes on behind it. So there is no gap, no number twice, and nothing appears before what was there.
  */
-import mongoose from 'mongoose'
+import type { BatchInserter } from './batch-inserter.js'
 import { predecessorOf, withoutEvents, type CommitDoc, type CommitRef } from './commit-doc.js'
-import { durable, nonce, type Collection } from './database.js'
-import { isDuplicate, isTransient, jitter, persist } from './retry.js'
+import { nonce, type Collection } from './database.js'
+import { isTransient, jitter, persist } from './retry.js'
 
 export interface LogDoc {
   readonly _id: string
@@ -33,7 +33,13 @@ interface Waiting {
 export interface PartitionLogOptions {
   readonly p: number
   readonly log: Collection<LogDoc>
+  /** Writes to the log, for all partitions together. */
+  readonly inserter: BatchInserter<LogDoc>
   readonly commits: Collection<CommitDoc>
+  /** Called with a batch that this copy has written, before anybody hears of it. */
+  readonly onWritten: (batch: LogDoc, commits: readonly CommitRef[]) => void
+  /** Called with a batch of somebody else that was read. */
+  readonly onRead: (batch: LogDoc) => void
   /** Called with what this copy has numbered. What others have numbered, they say. */
   readonly onNumbered: (commits: readonly { readonly _id: string; readonly q: number }[]) => void
   /** Called when the log has grown; `own` says that this copy wrote it. */
@@ -136,27 +142,20 @@ export class PartitionLog {
     await this.#bringPredecessors()
     const batch = this.#next()
     if (batch.length === 0) return this.#waiting.size === 0
-    const { p, log, onGrown } = this.#options
+    const { p, onGrown } = this.#options
     const first = (this.#head as number) + 1
     const k = batch.map(({ commit }) => commit.n - commit.b)
     const last = first + k.reduce((sum, count) => sum + count, 0) - 1
     const doc: LogDoc = { _id: batchId(p, first), p, f: first, l: last, c: batch.map(({ commit }) => commit._id), k, a: nonce() }
-    const mine = await persist(async () => {
-      try {
-        await log.insertOne(doc, { writeConcern: durable })
-        return true
-      } catch (error) {
-        if (!isDuplicate(error)) throw error
-        const stored = await log.findOne({ _id: doc._id })
-        if (!stored) throw new mongoose.mongo.MongoNetworkError('a batch has a place and cannot be read yet')
-        return stored.a === doc.a
-      }
-    })
-    if (!mine) {
+    if (await this.#options.inserter.insert(doc)) {
       await this.#follow()
       return false
     }
     this.#head = last
+    this.#options.onWritten(
+      doc,
+      batch.map(({ commit }) => commit),
+    )
     const numbered = lastsOf(doc)
     this.#settle(numbered)
     this.#options.onNumbered(numbered)
@@ -237,6 +236,7 @@ export class PartitionLog {
     for (const batch of batches) {
       if (batch.f !== this.#head + 1) throw new Error(`partition ${p} of the log has a gap before ${batch.f}`)
       this.#head = batch.l
+      this.#options.onRead(batch)
       this.#settle(lastsOf(batch))
     }
     // What waited already was compared with every batch.

@@ -90,7 +90,7 @@ whereMongo('commits when something dies', (url) => {
     const { hooks, set } = switched()
     const victim = await bench.open(db, { hooks })
     // Its number is never noted.
-    set({ write: ({ method }, send) => (method === 'bulkWrite' ? Promise.reject(new Killed('dead')) : send()) })
+    set({ write: ({ method }, send) => (method === 'update' ? Promise.reject(new Killed('dead')) : send()) })
     const { position } = await victim.append(stream('noted'), [event()], { expected: 0, commandId: 'cmd' })
     await victim.append(stream('noted'), [event()], { expected: 1 })
     bench.kill(victim)
@@ -107,7 +107,7 @@ whereMongo('commits when something dies', (url) => {
     const sleeper = await bench.open(db, { hooks })
     const thief = await bench.open(db)
     let wake: (() => void) | undefined
-    let sleepAt = 'insertMany'
+    let sleepAt = 'insert'
     set({
       write: async ({ collection, method }, send) => {
         if (collection === 'commits' && method === sleepAt) {

@@ -2,7 +2,8 @@ import type { Position } from '@pavan/kernel'
 import type { EventStore, StoredEvent } from '@pavan/platform/events/event-store.js'
 import { until } from '@pavan/platform/testing/until.js'
 import type { MongoEventStore } from './mongo-event-store.js'
-import { PartitionLog } from './partition-log.js'
+import { BatchInserter } from './batch-inserter.js'
+import { PartitionLog, type LogDoc } from './partition-log.js'
 import { checkLog } from './testing/check-log.js'
 import { event, StoreBench, stream } from './testing/store-bench.js'
 import { whereMongo } from './testing/where-mongo.js'
@@ -55,7 +56,9 @@ whereMongo('several copies on one database', (url) => {
   test('rival sequencers by force: three number the same commits of one partition at once, and each is numbered once', async () => {
     const db = await bench.db()
     const rivals = Array.from({ length: 3 }, () => {
-      const options = { p: 0, log: db.collection('log'), commits: db.collection('commits'), onNumbered: () => undefined, onGrown: () => undefined }
+      const log = db.collection<LogDoc>('log')
+      const nothing = { onWritten: () => undefined, onRead: () => undefined, onNumbered: () => undefined, onGrown: () => undefined }
+      const options = { p: 0, log, inserter: new BatchInserter(db, log as never), commits: db.collection('commits'), ...nothing }
       return new PartitionLog(options as never)
     })
     await bench.open(db, { partitions: 1 })

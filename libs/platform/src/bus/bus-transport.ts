@@ -5,6 +5,7 @@
 import { Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices'
 import type { Position } from '@pavan/kernel'
 import { isObservable, lastValueFrom } from 'rxjs'
+import type { StoredEvent } from '../events/event-store.js'
 import { metrics } from '../telemetry/metrics.js'
 import type { Bus, BusBatch } from './bus.js'
 
@@ -34,6 +35,8 @@ export interface BatchConsumer {
   handle(batch: BusBatch): Promise<void>
   /** As in a subscription. */
   pass?(batch: BusBatch): boolean
+  /** As in a subscription. */
+  concerns?(event: StoredEvent): boolean
   /** Last sequence number that needs not come again; asked whenever a partition comes to this copy. */
   resume(context: string, p: number): Promise<number>
 }
@@ -107,6 +110,7 @@ export class BusTransport extends Server implements CustomTransportStrategy {
       ...(consumer?.fromNow ? { fromNow: true } : {}),
       ...(consumer?.interval ? { interval: consumer.interval } : {}),
       ...(consumer?.pass ? { pass: (batch: BusBatch) => consumer.pass?.(batch) ?? false } : {}),
+      ...(consumer?.concerns ? { concerns: (event: StoredEvent) => consumer.concerns?.(event) ?? true } : {}),
       ...(consumer ? { from: (context: string, p: number) => consumer.resume(context, p) } : {}),
     })
     this.#subscriptions.set(pattern, subscription)

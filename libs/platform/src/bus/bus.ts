@@ -22,6 +22,11 @@ export interface Subscription {
    */
   pass?(batch: BusBatch): boolean
   /**
+   * Whether an event is the group's business. What is not may come up to a second later than it could, together with what comes after it:
+   * the group only notes that it is past it.
+   */
+  concerns?(event: StoredEvent): boolean
+  /**
    * Last sequence number that the group needs no more, by context and partition; the bus starts after it.
    * Without it the bus starts after what the group last resolved, or at the beginning of history.
    */
@@ -36,6 +41,8 @@ export interface Subscription {
 }
 
 export abstract class Bus {
+  /** Milliseconds between two publications that are worth keeping, where one costs more than its events. */
+  readonly pace: number = 0
   /** Resolves when the records are as durable as the bus keeps them. Publishing the same (context, p, seq) again is harmless. */
   abstract publish(events: readonly StoredEvent[]): Promise<void>
   /** Resolves when the subscription is active; the result stops it after the running batch. */

@@ -37,10 +37,12 @@ export interface ConsumerStatus {
 const unstoredEvents = 1000
 /**
  * Where other copies learn from the checkpoint how far this one is: milliseconds until it is stored although nothing was to be done. Most events are
- * none of most consumers' business, and a write for each of them would be most of what the database has to do. A reader in another copy that waits
- * for such an event waits as long.
+ * none of most consumers' business, and a write for each of them would be most of what the database has to do. A reader in another copy does not wait
+ * for it (see `Views.waitFor`); only a copy that has just come does, so for a while after partitions moved it is stored soon.
  */
-const storeAfterMs = 50
+const storeAfterMs = 10_000
+const storeSoonMs = 50
+const movedLatelyMs = 15_000
 const storeAgainMs = 500
 
 /** A failure that another try cannot mend: the code and the event do not fit. Anything else thrown by storage is tried again by the bus. */
@@ -54,6 +56,8 @@ export abstract class EventConsumer {
   #pending = 0
   #lastError: string | undefined
   #storing: NodeJS.Timeout | undefined
+  /** Until when positions are stored soon, by the monotonic clock. */
+  #soonUntil = 0
 
   protected constructor(
     /** Group on the bus and name of the checkpoint. */
@@ -88,6 +92,9 @@ export abstract class EventConsumer {
     return this.exclusive(() => this.#handle(batch)).finally(() => (this.#pending -= batch.events.length))
   }
 
+  /** Whether an event is this consumer's business. */
+  abstract concerns(event: StoredEvent): boolean
+
   /** Passes a batch at once where nothing in it is this consumer's business and nothing else has to be done; answers whether it did. */
   pass(batch: BusBatch): boolean {
     if (this.#pending > 0 || this.#parked.size > 0 || this.rows.shared || this.concernsAny(batch)) return false
@@ -107,6 +114,8 @@ export abstract class EventConsumer {
   /** Where to begin with a partition that comes to this copy: what another copy did with it, and what it parked, is read again. */
   async resume(context: string, p: number): Promise<number> {
     if (!this.rows.shared) return this.position(context, p)
+    this.#soonUntil = performance.now() + movedLatelyMs
+    if (this.#storing) this.#storeLater(storeSoonMs)
     await this.load()
     return this.#positions.look(context, p)
   }
@@ -305,7 +314,7 @@ export abstract class EventConsumer {
       if (!this.rows.shared) return this.#positions.moved(context, p, to, { stored: false })
       if (!concerned) {
         this.#positions.moved(context, p, to, { stored: false })
-        this.#storing ??= setTimeout(() => void this.#storePositions(), storeAfterMs).unref()
+        if (!this.#storing) this.#storeLater(performance.now() < this.#soonUntil ? storeSoonMs : storeAfterMs)
         return
       }
     }
@@ -327,8 +336,13 @@ export abstract class EventConsumer {
           this.log.debug({ consumer: this.name, context: place.context, p: place.p, reason: describe(error) }, 'a position could not be stored')
         }
       }
-      if (failed) this.#storing ??= setTimeout(() => void this.#storePositions(), storeAgainMs).unref()
+      if (failed && !this.#storing) this.#storeLater(storeAgainMs)
     })
+  }
+
+  #storeLater(millis: number): void {
+    clearTimeout(this.#storing)
+    this.#storing = setTimeout(() => void this.#storePositions(), millis).unref()
   }
 
   async #write(changes: Changes, checkpoint?: Checkpoint): Promise<void> {

@@ -114,6 +114,19 @@ export class Positions {
 
 const waitMs = 5000
 
+/** A wait that begins when another one is over. */
+export const after = (first: ReturnType<Positions['passed']>, begin: () => ReturnType<Positions['passed']>): ReturnType<Positions['passed']> => {
+  let second: ReturnType<Positions['passed']> | undefined
+  let cancelled = false
+  return {
+    reached: first.reached.then(() => (cancelled ? undefined : (second = begin()).reached)),
+    cancel: () => {
+      cancelled = true
+      second?.cancel()
+    },
+  }
+}
+
 /** Waits for all, for five seconds. Throws `request.position.timeout`. */
 export const allPassed = async (waits: readonly ReturnType<Positions['passed']>[]): Promise<void> => {
   let timer: NodeJS.Timeout | undefined

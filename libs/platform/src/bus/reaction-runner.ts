@@ -37,6 +37,10 @@ export class ReactionRunner extends EventConsumer {
     this.#handlers = byType
   }
 
+  concerns(event: StoredEvent): boolean {
+    return this.#handlers.of(event).length > 0
+  }
+
   protected override concernsAny(batch: BusBatch): boolean {
     return this.#handlers.some(batch)
   }

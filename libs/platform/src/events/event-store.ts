@@ -69,7 +69,10 @@ export abstract class EventStore {
   abstract append(stream: StreamId, events: readonly NewEvent[], options: AppendOptions): Promise<AppendResult>
   /** Events of one stream, in order, from the version given (1 by default). An unknown stream has none. */
   abstract read(stream: StreamId, from?: number): Promise<readonly StoredEvent[]>
-  /** Events of this context in the partition of a position, after it, in order. Who saw position n never later finds something before n. */
+  /**
+   * Events of this context in the partition of a position, after it, in order. Who saw position n never later finds something before n. Fewer than the limit may
+   * leave out what another copy has stored in this moment; none says that there was nothing.
+   */
   abstract readAll(after: Position, limit: number): Promise<readonly StoredEvent[]>
   /** The stream that holds a value now; exact, never lagging. */
   abstract claimOwner(tenant: string, name: string, value: string): Promise<StreamId | undefined>

@@ -3,6 +3,7 @@ import { sqliteAdapters } from '@pavan/sqlite'
 import { SystemClock } from '@pavan/kernel'
 import { Bus } from '../bus/bus.js'
 import { makeLog } from '../telemetry/log.js'
+import { until } from '../testing/until.js'
 import type { EventStore, StoredEvent } from './event-store.js'
 import { publishAtOnce, Relay } from './relay.js'
 
@@ -46,18 +47,22 @@ class WatchedBus extends Bus {
   readonly published: StoredEvent[] = []
   readonly underWay = new Set<number>()
   most = 0
-  before: (p: number) => Promise<void> = async () => {}
+  publications = 0
+  before: (partitions: ReadonlySet<number>) => Promise<void> = async () => {}
 
   override async publish(events: readonly StoredEvent[]): Promise<void> {
-    const { p } = (events[0] as StoredEvent).position
-    if (this.underWay.has(p)) throw new Error(`two batches of partition ${p} at once`)
-    this.underWay.add(p)
+    const partitions = new Set(events.map(({ position }) => position.p))
+    for (const p of partitions) {
+      if (this.underWay.has(p)) throw new Error(`two batches of partition ${p} at once`)
+      this.underWay.add(p)
+    }
+    this.publications++
     this.most = Math.max(this.most, this.underWay.size)
     try {
-      await this.before(p)
+      await this.before(partitions)
       this.published.push(...events)
     } finally {
-      this.underWay.delete(p)
+      for (const p of partitions) this.underWay.delete(p)
     }
   }
   override subscribe(): never {
@@ -81,7 +86,7 @@ describe('the relay', () => {
       if (bus.underWay.size === publishAtOnce) release()
       await together
     }
-    const counts = [1200, 700, 3, 1, 501, 500]
+    const counts = [1200, 700, 300, 101, 501, 500]
     const relay = new Relay('notes', await partitioned(counts), bus, log)
     await relay.start()
     await relay.close()
@@ -89,12 +94,62 @@ describe('the relay', () => {
     expect(counts.map((_, p) => bus.of(p))).toEqual(counts.map(upTo))
   })
 
+  it('publishes the few events of several partitions together', async () => {
+    const bus = new WatchedBus()
+    const counts = [3, 1, 0, 100, 7]
+    const relay = new Relay('notes', await partitioned(counts), bus, log)
+    await relay.start()
+    await relay.close()
+    expect(bus.publications).toBe(1)
+    expect(counts.map((_, p) => bus.of(p))).toEqual(counts.map(upTo))
+  })
+
+  it('lets those that would go together with one that cannot be published go without it', async () => {
+    const bus = new WatchedBus()
+    const counts = [2, 2, 2]
+    let whole = 0
+    bus.before = async (partitions) => {
+      if (!partitions.has(1)) return
+      // The others are through before this one is.
+      if (partitions.size === 1 && bus.of(0).length + bus.of(2).length === 4) return
+      whole++
+      throw new Error('the leader is away')
+    }
+    const relay = new Relay('notes', await partitioned(counts), bus, log)
+    await relay.start()
+    await relay.close()
+    expect(whole).toBeGreaterThan(0)
+    expect(counts.map((_, p) => bus.of(p))).toEqual(counts.map(upTo))
+  })
+
+  it('keeps the pace of the bus: what comes meanwhile goes along', async () => {
+    const bus = new WatchedBus()
+    Object.assign(bus, { pace: 200 })
+    const store = await partitioned([1])
+    let wake = (): void => {}
+    let seq = 0
+    const growing = {
+      ...store,
+      owned: () => (seq === 0 ? [] : [{ p: 0, seq }]),
+      onAppend: (listener: () => void) => ((wake = listener), () => {}),
+      readAll: async (after: Position) => Array.from({ length: seq - after.seq }, (_, i) => ({ position: { p: 0, seq: after.seq + i + 1 } })),
+    } as unknown as EventStore
+    const relay = new Relay('notes', growing, bus, log)
+    await relay.start()
+    for (seq = 1; seq <= 50; seq++) wake()
+    seq = 50
+    await until(() => bus.of(0).length === 50)
+    await relay.close()
+    expect(bus.of(0)).toEqual(upTo(50))
+    expect(bus.publications).toBeLessThan(4)
+  })
+
   it('lets no partition wait for one that cannot be published, and tries that one again', async () => {
     const bus = new WatchedBus()
     const counts = [2, 600, 2, 2, 2, 2, 2]
     let failures = 0
-    bus.before = async (p) => {
-      if (p === 1 && failures < 2) {
+    bus.before = async (partitions) => {
+      if (partitions.has(1) && failures < 2) {
         failures++
         throw new Error('the broker is away')
       }

@@ -8,6 +8,8 @@ import type { EventStore, StoredEvent } from './event-store.js'
 const batch = 500
 /** Partitions that are read and published side by side: order holds within a partition only, and each waits most of its time. */
 export const publishAtOnce = 4
+/** A partition with more news than that is published for itself, batch after batch. */
+const fewEvents = 100
 const firstWait = 50
 const lastWait = 5000
 
@@ -19,6 +21,8 @@ export class Relay {
   #lastError: string | undefined
   #stopListening: (() => void) | undefined
   #closed = false
+  /** When the last publication began, by the monotonic clock. */
+  #lastBegun = -Infinity
 
   constructor(
     /** Name of the service. */
@@ -60,9 +64,9 @@ export class Relay {
     while (this.#wanted && !this.#closed) {
       this.#wanted = false
       try {
-        const owned = this.store.owned()
-        await this.#take(owned)
-        await this.#publishAll(owned.filter(({ p, seq }) => seq > (this.#published.get(p) as number)).map(({ p }) => p))
+        await this.#take(this.store.owned())
+        await this.#keepPace()
+        await this.#publishNews()
         this.#lastError = undefined
         wait = firstWait
       } catch (error) {
@@ -84,6 +88,40 @@ export class Relay {
     if (owned.every(({ p }) => this.#published.has(p))) return
     const heads = new Map((await this.bus.heads(this.context)).map(({ p, seq }) => [p, seq]))
     for (const { p } of owned) if (!this.#published.has(p)) this.#published.set(p, heads.get(p) ?? 0)
+  }
+
+  async #keepPace(): Promise<void> {
+    const wait = this.#lastBegun + this.bus.pace - performance.now()
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
+    // What came meanwhile goes along.
+    this.#wanted = false
+    this.#lastBegun = performance.now()
+  }
+
+  /** Partitions with a few events go together; where that fails, and where there are many, each for itself. */
+  async #publishNews(): Promise<void> {
+    const news = this.store.owned().flatMap(({ p, seq }) => {
+      const published = this.#published.get(p)
+      return published === undefined || seq <= published ? [] : [{ p, seq, published }]
+    })
+    const few = news.filter(({ seq, published }) => seq - published <= fewEvents)
+    const together = few.length > 1 && (await this.#publishTogether(few.map(({ p }) => p)))
+    await this.#publishAll(news.filter((one) => !(together && few.includes(one))).map(({ p }) => p))
+  }
+
+  async #publishTogether(partitions: readonly number[]): Promise<boolean> {
+    const read = await Promise.all(partitions.map(async (p) => this.store.readAll({ p, seq: this.#published.get(p) as number }, batch)))
+    try {
+      await this.bus.publish(read.flat().map(withoutSecret))
+    } catch {
+      // Which of them it was shows when each is published for itself.
+      return false
+    }
+    for (const [at, events] of read.entries()) {
+      const last = events.at(-1)
+      if (last) this.#published.set(partitions[at] as number, last.position.seq)
+    }
+    return true
   }
 
   /** All of them are tried; the first failure is thrown when none is under way any more. */

@@ -66,8 +66,11 @@ export class TracedStore extends EventStore {
 }
 
 export class TracedBus extends Bus {
+  override readonly pace: number
+
   constructor(private readonly bus: Bus) {
     super()
+    this.pace = bus.pace
   }
 
   async publish(events: readonly StoredEvent[]): Promise<void> {

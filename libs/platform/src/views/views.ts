@@ -4,7 +4,7 @@ import { RefusalError } from '@pavan/kernel'
 import type { BusBatch } from '../bus/bus.js'
 import type { BusTransport } from '../bus/bus-transport.js'
 import type { ConsumerStatus } from '../bus/event-consumer.js'
-import { allPassed } from '../bus/positions.js'
+import { after, allPassed } from '../bus/positions.js'
 import type { StoredEvent } from '../events/event-store.js'
 import { parsePositionToken, type PositionToken } from '../events/position-token.js'
 import type { BlindIndex } from '../privacy/blind-index.js'
@@ -34,6 +34,8 @@ export class Views {
   readonly #stops = new Map<ViewRunner, () => Promise<void>>()
   /** By event type, what every copy does when it hears one. */
   readonly #hearers = new Map<string, (event: StoredEvent) => void>()
+  /** By view, where there are several copies: `context:p` → the last event heard that concerned it. */
+  readonly #concerns = new WeakMap<ViewRunner, Map<string, number>>()
   readonly #generations: Generations
   #follower: Follower | undefined
   #timer: NodeJS.Timeout | undefined
@@ -149,9 +151,29 @@ export class Views {
     const parts = parsePositionToken(position)
     if (!parts) throw new RefusalError('request.parameter.invalid')
     const runners = [...this.#live.values()].filter((runner) => runner.contexts.includes(parts.context) && (view === undefined || runner.view.name === view))
-    const waits = runners.map((runner) => runner.passed(parts.context, parts.p, parts.seq))
-    const heard = this.#follower ? [this.#follower.passed(parts.context, parts.p, parts.seq)] : []
-    await allPassed([...waits, ...heard])
+    const follower = this.#follower
+    if (!follower?.contexts.includes(parts.context)) return allPassed(runners.map((runner) => runner.passed(parts.context, parts.p, parts.seq)))
+    const heard = follower.passed(parts.context, parts.p, parts.seq)
+    // This copy has heard by then which of the events up to there concern a view: who works on the partition stores only those at once.
+    const waits = runners.map((runner) => after(heard, () => runner.passed(parts.context, parts.p, this.#lastConcern(runner, parts))))
+    await allPassed([heard, ...waits])
+  }
+
+  /** The last event up to a position, as far as this copy can tell, that changed a view. */
+  #lastConcern(runner: ViewRunner, { context, p, seq }: { readonly context: string; readonly p: number; readonly seq: number }): number {
+    return Math.min(seq, this.#concerns.get(runner)?.get(`${context}:${p}`) ?? seq)
+  }
+
+  #noteConcerns({ context, p, events }: BusBatch): void {
+    const place = `${context}:${p}`
+    for (const runner of this.#live.values()) {
+      if (!runner.contexts.includes(context)) continue
+      const known = this.#concerns.get(runner) ?? new Map<string, number>()
+      this.#concerns.set(runner, known)
+      const last = events.findLast((event) => runner.concerns(event))
+      // Of what came before the first batch that was heard, nobody here knows whether it did.
+      if (last || !known.has(place)) known.set(place, last?.position.seq ?? (events[0] as StoredEvent).position.seq - 1)
+    }
   }
 
   /** Calls back after changes of a view are committed, to keep caches fresh. Returns how to stop. */
@@ -168,6 +190,7 @@ export class Views {
 
   /** What other copies of the service apply, this copy's caches must know: their rows have changed. */
   async #hear(batch: BusBatch): Promise<void> {
+    this.#noteConcerns(batch)
     for (const event of batch.events) this.#hearers.get(event.type)?.(event)
     const told = [...this.#listeners].map(async ([view, listeners]) => {
       const runner = this.#live.get(view)

@@ -2,6 +2,8 @@
 import type { mongo } from 'mongoose'
 
 const writes = new Set(['insertOne', 'insertMany', 'updateOne', 'updateMany', 'deleteOne', 'deleteMany', 'bulkWrite'])
+/** Writes that are sent as they are. */
+const commands = ['insert', 'update', 'delete']
 const reads = new Set(['findOne', 'countDocuments', 'find'])
 
 export interface Write {
@@ -22,7 +24,14 @@ export const wrappedDb = (db: mongo.Db, hooks: Hooks): mongo.Db =>
     get(target, name) {
       if (name === 'collection') return (collection: string) => wrappedCollection(target.collection(collection), hooks)
       const value = Reflect.get(target, name) as unknown
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+      if (typeof value !== 'function') return value
+      const call = value.bind(target) as (...args: unknown[]) => Promise<unknown>
+      if (name !== 'command' || !hooks.write) return call
+      return (command: Record<string, unknown>) => {
+        const method = commands.find((one) => one in command)
+        if (!method) return call(command)
+        return hooks.write?.({ collection: command[method] as string, method, args: [command] }, () => call(command))
+      }
     },
   })
 
