@@ -5,6 +5,7 @@ import { acknowledged, durable, nonce, prepare, type Db } from './database.js'
 import { KeyedMutex } from './keyed-mutex.js'
 import { end, idOf, separator } from './ordered-text.js'
 import { crossing, isDuplicate, isTransient, jitter, persist } from './retry.js'
+import { RecentDocs } from './recent-docs.js'
 import { RowCommits, chunks } from './row-commits.js'
 import { entryImage, keysOf, Overlay, planned, play, removalsOf, type Entry, type Planned } from './row-plan.js'
 import { encodeCursor, rangeOf } from './row-query.js'
@@ -16,6 +17,7 @@ import {
   markOf,
   mongoIndexes,
   shapeOf,
+  writersOf,
   type Durability,
   type Image,
   type JsonRow,
@@ -40,6 +42,7 @@ export class MongoRows extends Rows {
   readonly #clock: Clock
   readonly #commits: RowCommits
   readonly #local = new KeyedMutex()
+  readonly #recent = new RecentDocs()
   readonly #opened = new Map<string, RowShape>()
   readonly #timers: readonly NodeJS.Timeout[]
 
@@ -140,24 +143,41 @@ export class MongoRows extends Rows {
   async #apply(plan: readonly Planned[], keys: readonly { shape: RowShape; key: string }[], durability: Durability, upTo?: Checkpoint): Promise<ApplyResult> {
     if (plan.length === 1 && !upTo && (await this.#alone(plan[0] as Planned, durability))) return { applied: true, counts: [1] }
     const givingUp = performance.now() + patienceMs
-    for (let attempt = 1; ; attempt++) {
+    for (let attempt = 0; ; attempt++) {
       const now = this.#clock.now()
-      const overlay = await this.#load(plan, keys, now)
+      // First with what this process has just written itself, as far as it is that; then with what is there.
+      const { overlay, remembered } = await this.#load(plan, keys, now, attempt === 0)
+      const sure = remembered.length === 0
       if (upTo) {
         const stored = this.#moveCheckpoint(overlay, upTo, durability)
-        if (stored !== undefined) return { applied: false, because: 'checkpoint', stored }
+        if (stored !== undefined && sure) return { applied: false, because: 'checkpoint', stored }
+        if (stored !== undefined) continue
       }
       const outcome = play(overlay, plan)
-      if ('failed' in outcome) return { applied: false, because: 'condition', failed: outcome.failed }
+      if ('failed' in outcome && sure) return { applied: false, because: 'condition', failed: outcome.failed }
+      if ('failed' in outcome) continue
       const writes = overlay.writes()
+      // What is written is judged by the write; what is only read is not.
+      if (!remembered.every((entry) => writes.includes(entry))) continue
       try {
-        if (writes.length === 0 || (await (writes.length === 1 ? this.#write(writes[0] as Entry, durability, now) : this.#commits.commit(writes, durability))))
-          return { applied: true, counts: outcome.counts }
+        if (writes.length === 0 || (await this.#writeAll(writes, durability, now))) return { applied: true, counts: outcome.counts }
       } catch (error) {
         if (!isTransient(error) || performance.now() > givingUp) throw error
       }
-      await jitter(attempt)
+      if (!sure) for (const { shape, id } of remembered) this.#recent.forget(shape.collection, id)
+      else await jitter(Math.max(1, attempt))
     }
+  }
+
+  async #writeAll(writes: readonly Entry[], durability: Durability, now: number): Promise<boolean> {
+    const v = writes.length === 1 ? await this.#write(writes[0] as Entry, durability, now) : await this.#commits.commit(writes, durability)
+    if (v === undefined) return false
+    for (const entry of writes) {
+      const image = entryImage(entry)
+      if (image) this.#recent.remember(entry.shape.collection, docAfter(entry, image, v))
+      else this.#recent.forget(entry.shape.collection, entry.id)
+    }
+    return true
   }
 
   /** A row that is new needs no look before: one insert, judged by the unique key. False: it takes the long way. */
@@ -170,6 +190,7 @@ export class MongoRows extends Rows {
     return persist(async (attempt) => {
       try {
         await rows.insertOne(doc, { writeConcern: durability === 'full' ? durable : acknowledged })
+        this.#recent.remember(change.shape.collection, doc)
         return true
       } catch (error) {
         if (!isDuplicate(error)) throw error
@@ -179,8 +200,8 @@ export class MongoRows extends Rows {
     })
   }
 
-  /** One document, conditional on what was read; false when it is not so any more. */
-  async #write(entry: Entry, durability: Durability, now: number): Promise<boolean> {
+  /** One document, conditional on what was read; answers the id of the write, or nothing when it is not so any more. */
+  async #write(entry: Entry, durability: Durability, now: number): Promise<string | undefined> {
     const rows = this.#commits.rows(entry.shape.collection)
     const { id: _id, doc } = entry
     const v = nonce()
@@ -190,29 +211,42 @@ export class MongoRows extends Rows {
       // An earlier attempt may have got through although its answer did not.
       if (attempt > 0) {
         const stored = await rows.findOne({ _id })
-        if (isMine(stored, v)) return true
-        if (stored?.v !== doc?.v || stored?.l !== undefined) return false
+        if (isMine(stored, v)) return v
+        if (stored?.v !== doc?.v || stored?.l !== undefined) return undefined
       }
       if (!doc) {
         try {
           await rows.insertOne({ _id, ...(image as Image), v }, options)
-          return true
+          return v
         } catch (error) {
           if (!isDuplicate(error)) throw error
-          return isMine(await rows.findOne({ _id }), v)
+          return isMine(await rows.findOne({ _id }), v) ? v : undefined
         }
       }
       const change = image ? changeTo(doc, image, v) : markOf(doc, v, now)
       const { matchedCount } = await rows.updateOne({ _id, v: doc.v, l: { $exists: false } }, change as never, options)
-      return matchedCount === 1 || isMine(await rows.findOne({ _id }), v)
+      return matchedCount === 1 || isMine(await rows.findOne({ _id }), v) ? v : undefined
     })
   }
 
-  /** The documents that a plan touches, held by nobody. */
-  async #load(plan: readonly Planned[], keys: readonly { shape: RowShape; key: string }[], now: number): Promise<Overlay> {
+  /** The documents that a plan touches, held by nobody; and which of them were not looked at, because this process has just written them. */
+  async #load(
+    plan: readonly Planned[],
+    keys: readonly { shape: RowShape; key: string }[],
+    now: number,
+    guess: boolean,
+  ): Promise<{ overlay: Overlay; remembered: Entry[] }> {
     const overlay = new Overlay(now)
+    const remembered: Entry[] = []
     const wanted = new Map<RowShape, Map<string, string>>()
-    for (const { shape, key } of keys) wanted.set(shape, (wanted.get(shape) ?? new Map<string, string>()).set(idOf(key), key))
+    for (const { shape, key } of keys) {
+      const recent = guess ? this.#recent.get(shape.collection, idOf(key)) : undefined
+      if (recent) {
+        overlay.add(shape, key, recent)
+        const entry = overlay.of(shape, key)
+        if (!remembered.includes(entry)) remembered.push(entry)
+      } else wanted.set(shape, (wanted.get(shape) ?? new Map<string, string>()).set(idOf(key), key))
+    }
     await Promise.all(
       [...wanted].map(async ([shape, ids]) => {
         const found = new Map<string, RowDoc>()
@@ -227,7 +261,7 @@ export class MongoRows extends Rows {
       const filter = { [at]: { $gte: prefix, $lt: prefix + end } }
       for (const doc of await this.#free(shape, () => this.#commits.rows(shape.collection).find(filter).toArray())) overlay.add(shape, doc._id, doc)
     }
-    return overlay
+    return { overlay, remembered }
   }
 
   async #free(shape: RowShape, read: () => Promise<RowDoc[]>): Promise<RowDoc[]> {
@@ -298,6 +332,9 @@ export class MongoRows extends Rows {
     await this.#commits.close()
   }
 }
+
+/** The document that a write has left. */
+const docAfter = ({ id: _id, doc }: Entry, image: Image, v: string): RowDoc => ({ _id, ...image, v, ...(doc ? { w: writersOf(doc) } : {}) })
 
 const isMine = (doc: RowDoc | null, v: string): boolean => doc !== null && (doc.v === v || doc.w?.includes(v) === true)
 

@@ -38,6 +38,7 @@ interface Part {
 const lockPatienceMs = 2_000
 /** How long decisions are kept for writers that do not know them yet. */
 const keepMs = 3_600_000
+const clearAfterMs = 500
 const atOnce = 1_000
 const side = 250
 /** So many documents of a table are locked one by one, side by side; more of them together. */
@@ -53,6 +54,9 @@ export class RowCommits {
   readonly #parts: Collection<Part>
   /** Work that no caller waits for. */
   readonly #loose = new Set<Promise<unknown>>()
+  /** Changes whose decisions can be cleared away. */
+  readonly #finished: string[] = []
+  #clearing: NodeJS.Timeout | undefined
   /** Committed decisions that were there in the last round of `recover`. */
   #seen = new Set<string>()
 
@@ -75,14 +79,14 @@ export class RowCommits {
     return this.#db.collection<RowDoc>(collection)
   }
 
-  /** Writes all entries or none; false when one of them is not as it was read. */
-  async commit(entries: readonly Entry[], durability: Durability): Promise<boolean> {
+  /** Writes all entries or none; answers the id of the write, or nothing when one of them is not as it was read. */
+  async commit(entries: readonly Entry[], durability: Durability): Promise<string | undefined> {
     const id = nonce()
     const tables = byCollection(entries)
     try {
       if (!(await this.#lock(id, tables, durability))) {
         await this.#undo(id, [...tables.keys()])
-        return false
+        return undefined
       }
     } catch (error) {
       // Whether some are locked is not known. Nobody else can commit this id, so they may be unlocked; what comes late is undone by whoever meets it.
@@ -91,12 +95,13 @@ export class RowCommits {
     }
     if (!(await this.#decide({ _id: id, s: 1, c: [...tables.keys()], at: this.now() }, durability))) {
       await this.#undo(id, [...tables.keys()])
-      return false
+      return undefined
     }
     await this.#finish(id, tables, durability)
-    this.#later(this.#decisions.deleteOne({ _id: id }))
+    this.#finished.push(id)
+    this.#clearing ??= setTimeout(() => this.#clear(), clearAfterMs).unref()
     if (entries.length > few) this.#later(this.#parts.deleteMany({ of: id }))
-    return true
+    return id
   }
 
   async #lock(id: string, tables: ReadonlyMap<string, readonly Entry[]>, durability: Durability): Promise<boolean> {
@@ -276,7 +281,16 @@ export class RowCommits {
     this.#loose.add(loose)
   }
 
+  /** Nobody asks for the decision about a change that is finished. */
+  #clear(): void {
+    clearTimeout(this.#clearing)
+    this.#clearing = undefined
+    const finished = this.#finished.splice(0)
+    if (finished.length > 0) this.#later(this.#decisions.deleteMany({ _id: { $in: finished } }))
+  }
+
   async close(): Promise<void> {
+    this.#clear()
     await atMost(1_000, Promise.all(this.#loose))
   }
 }

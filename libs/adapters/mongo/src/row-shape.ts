@@ -104,7 +104,7 @@ export const changeTo = (doc: RowDoc, image: Image, v: string) => {
 }
 
 /** Who wrote a document before its next write. A writer whose answer was lost looks within moments: few are enough. */
-const writersOf = ({ v, w = [] }: RowDoc): string[] => [v, ...w].slice(0, 7)
+export const writersOf = ({ v, w = [] }: RowDoc): string[] => [v, ...w].slice(0, 7)
 
 /** How long the mark of a removed row stays, in milliseconds: longer than a command can be on its way. */
 const markMs = 600_000

@@ -52,6 +52,8 @@ export abstract class EventConsumer {
   readonly #positions: Positions
   readonly #parked = new Map<string, ParkedStream>()
   readonly #listeners = new Set<(changes: Changes) => void>()
+  /** By `context:p`, what this copy has done itself without a break. */
+  readonly #ownWork = new Map<string, { readonly after: number; readonly to: number }>()
   #queue: Promise<unknown> = Promise.resolve()
   #pending = 0
   #lastError: string | undefined
@@ -138,7 +140,7 @@ export abstract class EventConsumer {
 
   /** Resolves when the consumer has passed a position, in whichever copy of the service; never rejects. */
   passed(context: string, p: number, seq: number): { readonly reached: Promise<void>; cancel(): void } {
-    return this.#positions.passed(context, p, seq)
+    return this.#positions.passed(context, p, seq, { own: this.#ownWork.has(`${context}:${p}`) })
   }
 
   onApplied(listener: (changes: Changes) => void): () => void {
@@ -345,11 +347,26 @@ export abstract class EventConsumer {
     this.#storing = setTimeout(() => void this.#storePositions(), millis).unref()
   }
 
+  #noteOwnWork({ context, p, from, to }: Checkpoint): void {
+    const place = `${context}:${p}`
+    const known = this.#ownWork.get(place)
+    this.#ownWork.set(place, { after: known?.to === from ? known.after : from, to })
+  }
+
+  /** Whether this copy has itself done the events from one sequence number to another, and told its listeners of them. */
+  did(context: string, p: number, from: number, to: number): boolean {
+    const own = this.#ownWork.get(`${context}:${p}`)
+    return own !== undefined && from > own.after && to <= own.to
+  }
+
   async #write(changes: Changes, checkpoint?: Checkpoint): Promise<void> {
     const result = await this.rows.apply(changes, checkpoint)
     if (result.applied) {
       if (changes.length > 0) for (const listener of this.#listeners) listener(changes)
-      if (checkpoint) this.#positions.moved(checkpoint.context, checkpoint.p, checkpoint.to, { stored: true })
+      if (checkpoint) {
+        this.#noteOwnWork(checkpoint)
+        this.#positions.moved(checkpoint.context, checkpoint.p, checkpoint.to, { stored: true })
+      }
       return
     }
     if (result.because === 'checkpoint') {

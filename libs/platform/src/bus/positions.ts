@@ -2,14 +2,19 @@
 import { RefusalError } from '@pavan/kernel'
 
 /** Where other copies of the service move the checkpoint too, it is looked up so often while somebody waits, in milliseconds. */
-const firstLook = 4
+const firstLook = 15
 const lastLook = 50
+/** The same for a partition that was worked on here before: most likely it is being worked on here, and to look would meet the very write that is waited for. */
+const firstLookAtOwn = 100
 
 interface Waiter {
   readonly context: string
   readonly p: number
   readonly seq: number
   readonly resolve: () => void
+  /** When to look at what is stored, by the monotonic clock, and milliseconds until the look after that. */
+  lookAt: number
+  wait: number
 }
 
 export class Positions {
@@ -19,6 +24,7 @@ export class Positions {
   readonly #stored = new Map<string, number>()
   readonly #waiters = new Set<Waiter>()
   #timer: NodeJS.Timeout | undefined
+  #looking = false
 
   constructor(
     /** Reads what is stored. */
@@ -78,29 +84,43 @@ export class Positions {
     return Object.fromEntries(this.#done)
   }
 
-  /** Resolves when the consumer has passed a position, in whichever copy of the service; never rejects. */
-  passed(context: string, p: number, seq: number): { readonly reached: Promise<void>; cancel(): void } {
-    const waiter: Waiter & { resolve: () => void } = { context, p, seq, resolve: () => {} }
+  /** Resolves when the consumer has passed a position, in whichever copy of the service; never rejects. `own`: it is probably done in this one. */
+  passed(context: string, p: number, seq: number, { own = false } = {}): { readonly reached: Promise<void>; cancel(): void } {
+    const wait = own ? firstLookAtOwn : firstLook
+    const waiter: Waiter & { resolve: () => void } = { context, p, seq, resolve: () => {}, lookAt: performance.now() + wait, wait: firstLook }
     const reached = new Promise<void>((resolve) => (waiter.resolve = resolve))
     this.#waiters.add(waiter)
     void this.of(context, p).then(
       () => this.#wake(),
       () => {},
     )
-    if (this.shared) this.#lookAgain(firstLook)
+    if (this.shared) this.#lookLater()
     return { reached, cancel: () => this.#waiters.delete(waiter) }
   }
 
-  #lookAgain(after: number): void {
-    if (this.#timer) return
-    this.#timer = setTimeout(async () => {
-      const places = new Map([...this.#waiters].map(({ context, p }) => [`${context}:${p}`, { context, p }]))
-      // Rows that are away come back: whoever waits has a time limit of their own.
-      await Promise.all([...places.values()].map(({ context, p }) => this.look(context, p).catch(() => undefined)))
-      this.#timer = undefined
-      this.#wake()
-      if (this.#waiters.size > 0) this.#lookAgain(Math.min(after * 1.5, lastLook))
-    }, after).unref()
+  /** Looks for those whose time has come, and again when the next one's has. */
+  #lookLater(): void {
+    clearTimeout(this.#timer)
+    if (this.#looking || this.#waiters.size === 0) return
+    const next = Math.min(...[...this.#waiters].map(({ lookAt }) => lookAt))
+    this.#timer = setTimeout(() => void this.#lookNow(), Math.max(0, next - performance.now())).unref()
+  }
+
+  async #lookNow(): Promise<void> {
+    this.#looking = true
+    const now = performance.now()
+    const places = new Map<string, Waiter>()
+    for (const waiter of this.#waiters) {
+      if (waiter.lookAt > now) continue
+      places.set(`${waiter.context}:${waiter.p}`, waiter)
+      waiter.wait = Math.min(waiter.wait * 1.5, lastLook)
+      waiter.lookAt = now + waiter.wait
+    }
+    // Rows that are away come back: whoever waits has a time limit of their own.
+    await Promise.all([...places.values()].map(({ context, p }) => this.look(context, p).catch(() => undefined)))
+    this.#looking = false
+    this.#wake()
+    this.#lookLater()
   }
 
   #wake(): void {

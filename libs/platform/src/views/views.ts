@@ -195,12 +195,16 @@ export class Views {
     const told = [...this.#listeners].map(async ([view, listeners]) => {
       const runner = this.#live.get(view)
       if (!runner?.contexts.includes(batch.context) || listeners.size === 0) return
-      const changes = await runner.touched(batch.events)
-      if (changes.length === 0) return
       // Not the end of the batch: what comes after it, and does not concern the view, is stored a moment later.
-      const last = batch.events.findLast((event) => runner.concerns(event)) as StoredEvent
-      await runner.passed(batch.context, batch.p, last.position.seq).reached
-      for (const listener of listeners) listener(changes)
+      const events = batch.events.filter((event) => runner.concerns(event))
+      const [first, last] = [events[0], events.at(-1)]
+      if (!first || !last) return
+      const { context, p } = batch
+      await runner.passed(context, p, last.position.seq).reached
+      // Whoever applies an event tells its own caches. To ask for the rows before that would meet them while they are written.
+      if (runner.did(context, p, first.position.seq, last.position.seq)) return
+      const changes = await runner.touched(events)
+      if (changes.length > 0) for (const listener of listeners) listener(changes)
     })
     await Promise.all(told)
   }
