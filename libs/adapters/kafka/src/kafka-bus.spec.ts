@@ -1,4 +1,6 @@
 import { createServer } from 'node:net'
+// @ts-expect-error kafkajs declares no types for its inside.
+import KafkaConnection from 'kafkajs/src/network/connection.js'
 import { Kafka, logLevel, type Admin, type Producer } from 'kafkajs'
 import type { BusBatch } from '@pavan/platform/bus/bus.js'
 import { until } from '@pavan/platform/testing/until.js'
@@ -203,6 +205,87 @@ describe('a group', () => {
     })
     await until(() => seqs.length === 2)
     expect(seqs).toEqual([2, 3])
+  })
+})
+
+describe('groups of one process', () => {
+  beforeEach(() => migrateTopics(given, ['identity'], 2))
+
+  /** Fetches that go to a broker. */
+  const fetches = () => {
+    const send = jest.spyOn(KafkaConnection.prototype as { send(request: { request?: { apiName?: string } }): Promise<unknown> }, 'send')
+    return { count: () => send.mock.calls.filter(([{ request }]) => request?.apiName === 'Fetch').length, end: () => send.mockRestore() }
+  }
+  const waiting = async (bus: KafkaAdapters, seen: { fetches: ReturnType<typeof fetches> }) => {
+    // The reader takes over from the groups one after the other; after that each second has two fetches, and not two for each group.
+    await until(async () => {
+      const before = seen.fetches.count()
+      await bus.bus.heads('identity')
+      await new Promise((resolve) => setTimeout(resolve, 1_500))
+      return seen.fetches.count() - before < 10
+    })
+  }
+
+  test('share one reader, and each gets everything in order', async () => {
+    const bus = newBus()
+    const groups = await Promise.all(Array.from({ length: 12 }, (_, i) => collect(bus, `g${i}`, () => 0)))
+    const seen = { fetches: fetches() }
+    try {
+      await waiting(bus, seen)
+      const before = seen.fetches.count()
+      for (let seq = 1; seq <= 20; seq++) await bus.bus.publish([event(seq)])
+      await until(() => groups.every(({ seqs }) => seqs.length === 20))
+      for (const { seqs } of groups) expect(seqs).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
+      // One for each publication at the most, and some that wait: each group for itself would have been 240.
+      expect(seen.fetches.count() - before).toBeLessThan(60)
+    } finally {
+      seen.fetches.end()
+    }
+  })
+
+  test('what concerns a group in nothing comes along with what does', async () => {
+    const bus = newBus()
+    const batches: number[][] = []
+    const stop = await bus.bus.subscribe({
+      group: 'picky',
+      contexts: ['identity'],
+      concerns: ({ type }) => type === 'wanted.event',
+      from: async () => 0,
+      handle: async ({ events: some }) => void batches.push(some.map(({ position }) => position.seq)),
+    })
+    const seen = { fetches: fetches() }
+    await waiting(bus, seen)
+    seen.fetches.end()
+    for (let seq = 1; seq <= 5; seq++) await bus.bus.publish([event(seq)])
+    await bus.bus.publish([event(6, { type: 'wanted.event' })])
+    await until(() => batches.flat().includes(6))
+    expect(batches.flat()).toEqual([1, 2, 3, 4, 5, 6])
+    expect(batches.length).toBeLessThanOrEqual(2)
+    // Alone it comes as well, if later.
+    await bus.bus.publish([event(7)])
+    await until(() => batches.flat().includes(7))
+    await stop()
+  })
+
+  test('one that fails again and again holds up none of the others', async () => {
+    const bus = newBus()
+    let failing = true
+    const tried: number[] = []
+    await bus.bus.subscribe({
+      group: 'failing',
+      contexts: ['identity'],
+      from: async () => 0,
+      handle: async ({ events: some }) => {
+        if (failing) throw new Error('not now')
+        tried.push(...some.map(({ position }) => position.seq))
+      },
+    })
+    const good = await collect(bus, 'good', () => 0)
+    for (let seq = 1; seq <= 300; seq++) await bus.bus.publish([event(seq)])
+    await until(() => good.seqs.length === 300)
+    failing = false
+    await until(() => tried.length === 300)
+    expect(tried).toEqual(good.seqs)
   })
 })
 

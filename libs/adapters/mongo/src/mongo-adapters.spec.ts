@@ -114,6 +114,34 @@ whereMongo('MongoDB adapters', (url) => {
     expect(() => open({ claimKey: new Uint8Array(16) })).toThrow(StartError)
   })
 
+  test('what a copy has just written itself does not blind it to what another copy wrote since', async () => {
+    const things = defineTable<{ n: number; by: string }>({ name: 'things', version: 1, durability: 'full', indexes: {} })
+    const [{ rows: one }, { rows: other }] = [await open().portsFor('identity'), await open().portsFor('identity')]
+    for (const rows of [one, other]) await rows.open([things])
+    const write = (n: number, by: string): RowChange<any> => ({ op: 'put', table: things, key: 'k', row: { n, by } })
+    const raise = (from: number): RowChange<any> => ({ op: 'patch', table: things, key: 'k', set: { n: from + 1 }, if: { n: from } })
+    await one.apply([write(1, 'one')])
+    await other.apply([write(7, 'other')])
+    // What it remembers would let this pass, and the next one fail.
+    expect(await one.apply([raise(1)])).toMatchObject({ applied: false, because: 'condition' })
+    await one.apply([write(1, 'one')])
+    await other.apply([write(7, 'other')])
+    expect(await one.apply([raise(7)])).toEqual({ applied: true, counts: [1] })
+    // A row that is only looked at, beside one that is written.
+    await one.apply([{ op: 'insert', table: things, key: 'gate', row: { n: 0, by: 'one' } } as RowChange<any>])
+    await other.apply([{ op: 'remove', table: things, key: 'gate' } as RowChange<any>])
+    const once: RowChange<any> = { op: 'once', table: things, key: 'gate', row: { n: 0, by: 'one' }, then: [write(9, 'one')] } as never
+    expect(await one.apply([once])).toMatchObject({ applied: true })
+    expect(await other.get(things, 'k')).toEqual({ n: 9, by: 'one' })
+    expect(await other.get(things, 'gate')).toEqual({ n: 0, by: 'one' })
+    // Checkpoints as well.
+    const to = (from: number, seq: number) => ({ consumer: 'c', context: 'x', p: 0, from, to: seq, durability: 'full' as const })
+    expect(await one.apply([], to(0, 5))).toMatchObject({ applied: true })
+    expect(await other.apply([], to(5, 6))).toMatchObject({ applied: true })
+    expect(await one.apply([write(0, 'late')], to(5, 6))).toEqual({ applied: false, because: 'checkpoint', stored: 6 })
+    expect(await one.apply([write(3, 'one')], to(6, 8))).toMatchObject({ applied: true })
+  })
+
   test('a clock that is five minutes off refuses to start, where the server tells its time', async () => {
     const now = () => Date.now() + 300_000
     const told = (await open().check()).some(({ sentence }) => sentence.startsWith('The clock'))

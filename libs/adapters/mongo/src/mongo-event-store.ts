@@ -8,8 +8,8 @@ import { commitId, commitsOf, eventsOf, streamOf, streamRef, withoutEvents, type
 import { durable, nonce, prepare, type Collection, type Db } from './database.js'
 import { Leases } from './leases.js'
 import { orderedText } from './ordered-text.js'
-import { LogTail, type TailBatch } from './log-tail.js'
-import { batchesFrom, PartitionLog, type LogDoc } from './partition-log.js'
+import { LogReader } from './log-reader.js'
+import { PartitionLog, type LogDoc } from './partition-log.js'
 import { atMost, crossing, pause, persist } from './retry.js'
 import { StreamMemory } from './stream-memory.js'
 
@@ -27,8 +27,6 @@ export interface MongoEventStoreOptions {
   readonly beatMs?: number
 }
 
-const unread = (batch: LogDoc): TailBatch => ({ batch, commits: [] })
-
 const orphansEveryMillis = 1_000
 const sweepEveryMillis = 60_000
 const markEveryMillis = 25
@@ -41,8 +39,7 @@ export class MongoEventStore extends EventStore {
   readonly #inserter: BatchInserter<CommitDoc>
   readonly #memory = new StreamMemory()
   readonly #partitions: readonly PartitionLog[]
-  /** By partition: what its relay is about to read. */
-  readonly #tails: readonly LogTail[]
+  readonly #reader: LogReader
   readonly #leases: Leases
   readonly #metrics: SequencerMetrics
   readonly #listeners = new Set<() => void>()
@@ -65,7 +62,7 @@ export class MongoEventStore extends EventStore {
     this.#claims = new Claims(db.collection<ClaimDoc>('claims'), this.#commits, options.claimKey, options.claimPatienceMs)
     this.#inserter = new BatchInserter(db, this.#commits, { sizeOf: ({ e }) => e.length, projection: withoutEvents })
     const inserter = new BatchInserter(db, this.#log)
-    this.#tails = Array.from({ length: partitions }, () => new LogTail())
+    this.#reader = new LogReader(this.#log, this.#commits, options.context)
     this.#partitions = Array.from(
       { length: partitions },
       (_, p) =>
@@ -229,73 +226,13 @@ export class MongoEventStore extends EventStore {
   }
 
   readAll(after: Position, limit: number): Promise<readonly StoredEvent[]> {
-    return crossing(async () => {
-      const events: StoredEvent[] = []
-      let { seq } = after
-      while (events.length < limit) {
-        const remembered = this.#tail(after.p).after(seq)
-        // Behind what is remembered there is only what somebody else has just stored: looked for by whoever has got all the rest.
-        if (remembered?.length === 0 && events.length > 0) break
-        const batches = remembered && remembered.length > 0 ? remembered : await this.#batches(after.p, seq)
-        const last = batches.at(-1)
-        if (!last) break
-        events.push(...(await this.#eventsIn(batches, seq, limit - events.length)))
-        seq = last.batch.l
-      }
-      return events.slice(0, limit)
-    })
-  }
-
-  /** Batches that have something behind a sequence number, from the database. */
-  async #batches(p: number, seq: number): Promise<readonly TailBatch[]> {
-    const next = await persist(() =>
-      this.#log
-        .find(batchesFrom(p, seq + 1))
-        .sort({ _id: 1 })
-        .limit(100)
-        .toArray(),
-    )
-    const found = next.map(unread)
-    if (seq === 0 || next[0]?.f === seq + 1) return found
-    // The one that begins at or before it may reach beyond.
-    const [before] = await persist(() =>
-      this.#log
-        .find({ _id: { $gte: batchesFrom(p, 0)._id.$gte, $lt: batchesFrom(p, seq + 1)._id.$gte } })
-        .sort({ _id: -1 })
-        .limit(1)
-        .toArray(),
-    )
-    return before && before.l > seq ? [unread(before), ...found] : found
-  }
-
-  /** The first events behind a sequence number, so many at the most. What is not remembered is read in one look. */
-  async #eventsIn(batches: readonly TailBatch[], after: number, limit: number): Promise<StoredEvent[]> {
-    const wanted: { _id: string; last: number; commit: CommitDoc | undefined }[] = []
-    for (const { batch, commits } of batches) {
-      if (batch.f > after + limit) break
-      let last = batch.f - 1
-      for (const [i, _id] of batch.c.entries()) {
-        const first = last + 1
-        last += batch.k[i] as number
-        if (last > after && first <= after + limit) wanted.push({ _id, last, commit: commits[i] })
-      }
-    }
-    const missing = wanted.flatMap(({ _id, commit }) => (commit ? [] : [_id]))
-    const found = missing.length === 0 ? [] : await persist(() => this.#commits.find({ _id: { $in: missing } }).toArray())
-    const read = new Map(found.map((doc) => [doc._id, doc]))
-    return wanted
-      .flatMap(({ _id, last, commit }) => eventsOf(commit ?? (read.get(_id) as CommitDoc), last, this.#options.context))
-      .filter(({ position }) => position.seq > after)
+    return crossing(() => this.#reader.read(after, limit))
   }
 
   /** Only who publishes a partition reads it from its end. */
   #remember(p: number, batch: LogDoc, commits?: readonly CommitRef[]): void {
-    if (this.#leases.holds(p)) this.#tail(p).add(batch, commits)
-    else this.#tail(p).clear()
-  }
-
-  #tail(p: number): LogTail {
-    return this.#tails[p] as LogTail
+    if (this.#leases.holds(p)) this.#reader.remember(p, batch, commits)
+    else this.#reader.forget(p)
   }
 
   claimOwner(tenant: string, name: string, value: string): Promise<StreamId | undefined> {

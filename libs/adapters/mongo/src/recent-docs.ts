@@ -10,7 +10,7 @@ const most = 5_000
 
 export class RecentDocs {
   readonly #docs = new Map<string, { readonly doc: RowDoc; readonly at: number }>()
-  #timer: NodeJS.Timeout | undefined
+  #trimming = false
 
   get(collection: string, id: string): RowDoc | undefined {
     const known = this.#docs.get(`${collection}/${id}`)
@@ -35,10 +35,11 @@ export class RecentDocs {
       if (at > oldest && this.#docs.size <= most) break
       this.#docs.delete(place)
     }
-    if (this.#docs.size === 0) return
+    if (this.#docs.size === 0 || this.#trimming) return
     // What is gone from the database is gone from here, too, also when nothing is written any more.
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined
+    this.#trimming = true
+    setTimeout(() => {
+      this.#trimming = false
       this.#trim()
     }, keptFor).unref()
   }

@@ -19,6 +19,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const copy of copies) await copy.close()
   await adapters.close()
+  jest.restoreAllMocks()
 })
 const one = () => copies[0] as ServiceUnderTest
 const other = () => copies[1] as ServiceUnderTest
@@ -30,6 +31,18 @@ test('a reader of any copy may wait for what it wrote by any other', async () =>
     const reader = copies[(n + 1) % 2] as ServiceUnderTest
     await reader.core.views.waitFor(position)
     expect((await reader.call('GET', `/api/v1/notes/${body.id}`, { as: ada })).status).toBe(200)
+  }
+})
+
+test('a reader of another copy does not wait until a position that concerns no view is stored', async () => {
+  // Long after the start, such positions are stored so seldom that whoever waited for it would give up.
+  const now = performance.now.bind(performance)
+  jest.spyOn(performance, 'now').mockImplementation(() => now() + 3_600_000)
+  await write(one(), 'the first')
+  for (let n = 0; n < 4; n++) {
+    const stream = { tenant: 'ten_a', category: 'subject', id: `usr_${n}` }
+    const position = await copies[n % 2]!.append('notes', stream, [subjectErased.of({ data: { user: `usr_${n}`, erasure: `era_${n}` } })])
+    for (const copy of copies) await copy.core.views.waitFor(position as never)
   }
 })
 
