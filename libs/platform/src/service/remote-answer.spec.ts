@@ -49,6 +49,7 @@ test('when the caller goes away before the answer, the copy hears of it, no othe
     [0, '/b'],
     [1, '/c'],
   ])
+  expect(under.logged).toEqual([])
 })
 
 test('when the caller goes away in the middle of the body, the copy hears of it', async () => {
@@ -60,6 +61,23 @@ test('when the caller goes away in the middle of the body, the copy hears of it'
   const answer = await ask(`${await under.gateway(url)}/a`)
   answer.destroy()
   await until(() => sent?.destroyed === true, 'the copy to be left')
+})
+
+test('a request that its caller breaks off is sent to nobody, and nobody is blamed for it', async () => {
+  const asked: (string | undefined)[] = []
+  const { url } = await under.copy((request, response) => {
+    asked.push(request.url)
+    response.end('{}')
+  })
+  const base = await under.gateway(url)
+  await under.described()
+  const socket = await connectionTo(base)
+  socket.write('POST /broken HTTP/1.1\r\nhost: notes\r\ncontent-length: 10\r\n\r\n{')
+  await until(() => under.answers.length === 1, 'the request')
+  socket.destroy()
+  await until(() => under.answers[0]?.destroyed === true, 'the caller to be gone')
+  await textOf(await ask(`${base}/next`))
+  expect([asked, under.logged]).toEqual([['/next'], []])
 })
 
 test('a caller that goes away while it waits for a free connection is never heard of and costs no connection', async () => {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { RemoteUnderTest, type CopyHandler } from '../testing/remote-under-test.js'
-import { startingHeader } from './remote-service.js'
+import { startingHeader } from './remote-answer.js'
 
 let under: RemoteUnderTest
 beforeEach(() => {
@@ -91,6 +91,16 @@ test('a copy that is still starting has done nothing, so the next one is asked, 
   expect(bodies).toEqual(['1', '2', '3'])
   // It rests for a while then.
   expect(refused).toBeLessThanOrEqual(1)
+})
+
+test('a copy that is still starting is passed over even if its answer breaks off', async () => {
+  const starting = await copy((request, response) => {
+    response.writeHead(503, { [startingHeader]: 'true', 'content-length': '10' }).write('{', () => request.socket.destroy())
+  })
+  const living = await copy((_request, response) => void response.end('{}'))
+  const base = await gateway(living.url, starting.url)
+  await described()
+  expect((await fetch(`${base}/a`, { method: 'POST', body: '1' })).status).toBe(200)
 })
 
 test('where all copies are starting their answer is the answer, without what it says to us', async () => {
