@@ -1,53 +1,16 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { makeLog } from '../telemetry/log.js'
-import { until } from '../testing/until.js'
-import { RemoteService, startingHeader } from './remote-service.js'
+import { RemoteUnderTest, type CopyHandler } from '../testing/remote-under-test.js'
+import { startingHeader } from './remote-answer.js'
 
-type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => void
-
-const servers: Server[] = []
-let remote: RemoteService | undefined
-afterEach(async () => {
-  await remote?.close()
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections()
-    server.close()
-  }
+let under: RemoteUnderTest
+beforeEach(() => {
+  under = new RemoteUnderTest()
 })
-
-const listen = async (handler: (request: IncomingMessage, response: ServerResponse) => void): Promise<{ server: Server; url: string }> => {
-  const server = createServer(handler)
-  servers.push(server)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
-}
-/** A copy of a service that describes itself and does what a test says. */
-const copy = (handle: Handler) =>
-  listen((request, response) => {
-    if (request.url === '/service.json') return void response.end(JSON.stringify({ name: 'notes', title: 'Notes', routes: ['/api/v1/notes'], problems: {} }))
-    const parts: Buffer[] = []
-    request.on('data', (part: Buffer) => parts.push(part))
-    request.on('end', () => handle(request, response, Buffer.concat(parts).toString()))
-  })
-const goneUrl = async (): Promise<string> => {
-  const { server, url } = await listen(() => {})
-  await new Promise((resolve) => server.close(resolve))
-  return url
-}
-/** The gateway's side: everything is handed to the remote service. */
-const gateway = async (...urls: string[]): Promise<string> => {
-  const made = new RemoteService({
-    name: 'notes',
-    urls,
-    log: makeLog({ level: 'silent', format: 'json' }),
-    problemsUrl: 'http://localhost/problems',
-    onDescribed: () => {},
-  })
-  remote = made
-  return (await listen((request, response) => made.handle(request, response))).url
-}
-const described = () => until(() => remote?.known === true, 'the description')
+afterEach(() => under.close())
+const copy = (handle: CopyHandler) => under.copy(handle)
+const gateway = (...urls: string[]) => under.gateway(...urls)
+const described = () => under.described()
 
 test('a request goes on as it came, with its ids and the address it came from; the answer comes back as it is', async () => {
   let seen: { method?: string; url?: string; headers: IncomingMessage['headers']; body: string } | undefined
@@ -86,7 +49,7 @@ test('a copy that is gone is passed over, whatever the method', async () => {
     calls++
     response.end('{}')
   })
-  const base = await gateway(await goneUrl(), url)
+  const base = await gateway(await under.goneUrl(), url)
   for (let n = 0; n < 6; n++) expect((await fetch(`${base}/api/v1/notes`, { method: 'POST', body: '{}' })).status).toBe(200)
   expect(calls).toBe(6)
 })
@@ -130,6 +93,16 @@ test('a copy that is still starting has done nothing, so the next one is asked, 
   expect(refused).toBeLessThanOrEqual(1)
 })
 
+test('a copy that is still starting is passed over even if its answer breaks off', async () => {
+  const starting = await copy((request, response) => {
+    response.writeHead(503, { [startingHeader]: 'true', 'content-length': '10' }).write('{', () => request.socket.destroy())
+  })
+  const living = await copy((_request, response) => void response.end('{}'))
+  const base = await gateway(living.url, starting.url)
+  await described()
+  expect((await fetch(`${base}/a`, { method: 'POST', body: '1' })).status).toBe(200)
+})
+
 test('where all copies are starting their answer is the answer, without what it says to us', async () => {
   const starting = () =>
     copy((_request, response) => void response.writeHead(503, { [startingHeader]: 'true', 'retry-after': '1' }).end('{"code":"service.unavailable"}'))
@@ -157,11 +130,12 @@ test('a busy copy is not passed over: it has thought about it', async () => {
 })
 
 test('without any copy the answer is a problem that says when to come again, and the service is named as missing', async () => {
-  const base = await gateway(await goneUrl(), await goneUrl())
+  const base = await gateway(await under.goneUrl(), await under.goneUrl())
   const answer = await fetch(`${base}/api/v1/notes`)
   expect([answer.status, answer.headers.get('retry-after'), answer.headers.get('content-type')]).toEqual([503, '1', 'application/problem+json; charset=utf-8'])
   expect(await answer.json()).toMatchObject({ code: 'service.unavailable' })
-  expect(await remote?.status()).toMatchObject({ service: 'notes', ready: false, lastError: 'no copy answers' })
+  expect(under.logged.map((line) => JSON.parse(line))).toMatchObject([{ level: 'warn', to: 'notes', reason: 'ECONNREFUSED' }])
+  expect(await under.service?.status()).toMatchObject({ service: 'notes', ready: false, lastError: 'no copy answers' })
 })
 
 test.each([1024 * 1024 + 1, 8 * 1024 * 1024])('a body of %i bytes, which no operation takes, is read and not sent on', async (length) => {
@@ -174,25 +148,25 @@ test.each([1024 * 1024 + 1, 8 * 1024 * 1024])('a body of %i bytes, which no oper
 
 test('a service that is not ready yet is asked again what it is', async () => {
   let asked = 0
-  const { url } = await listen((_request, response) => {
+  const { url } = await under.listen((_request, response) => {
     asked++
     if (asked === 1) response.writeHead(503).end('{"code":"service.unavailable"}')
     else response.end(JSON.stringify({ name: 'notes', title: 'Notes', routes: ['/api/v1/notes'], problems: {} }))
   })
   await gateway(url)
   await described()
-  expect([asked, remote?.routes]).toEqual([2, ['/api/v1/notes']])
+  expect([asked, under.service?.routes]).toEqual([2, ['/api/v1/notes']])
 })
 
 test('a service that starts after the gateway is known as soon as it is there', async () => {
-  const { server, url } = await listen((_request, response) =>
+  const { server, url } = await under.listen((_request, response) =>
     response.end(JSON.stringify({ name: 'notes', title: 'Notes', routes: ['/api/v1/notes'], problems: {} })),
   )
   const { port } = server.address() as AddressInfo
   await new Promise((resolve) => server.close(resolve))
   await gateway(url)
-  expect([remote?.known, remote?.routes]).toEqual([false, []])
+  expect([under.service?.known, under.service?.routes]).toEqual([false, []])
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   await described()
-  expect([remote?.title, remote?.routes]).toEqual(['Notes', ['/api/v1/notes']])
+  expect([under.service?.title, under.service?.routes]).toEqual(['Notes', ['/api/v1/notes']])
 })

@@ -1,29 +1,24 @@
 /** A service that runs elsewhere, in one or more copies: its requests are sent on over HTTP. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { pipeline } from 'node:stream/promises'
 import { commonProblems, type ProblemList } from '@pavan/contracts'
 import { RefusalError } from '@pavan/kernel'
 import { Pool, type Dispatcher } from 'undici'
-import { maxBodyLimit } from '../http/body-limit.js'
 import { writeProblem } from '../http/problem-filter.js'
 import { Problems } from '../http/problems.js'
 import { requestContextOf } from '../http/request-context.js'
 import type { Log } from '../telemetry/log.js'
+import { isStarting, RemoteAnswer } from './remote-answer.js'
+import { bodyOf, hasBody, headersFor } from './remote-request.js'
 import type { ApiDocument, KnownService, ServiceDescription, ServiceStatus } from './service-directory.js'
 
 /** A copy that does not answer is not asked again for so long, in milliseconds, unless no other is left. */
 const restMs = 1000
 const describeAgainMs = 500
 
-/** Meant for the next hop alone (RFC 9110, section 7.6.1). */
-const hopByHop = new Set(['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade'])
 /** Methods that do no harm when they are repeated (RFC 9110, section 9.2.2). */
 const repeatable = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 /** Nothing has been sent yet. */
 const notConnected = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'UND_ERR_CONNECT_TIMEOUT'])
-
-/** Says in an answer that the copy is still starting and has done nothing: whoever has another one asks that. */
-export const startingHeader = 'pavan-starting'
 
 interface Copy {
   readonly url: string
@@ -81,7 +76,8 @@ export class RemoteService implements KnownService {
 
   readonly handle = (request: IncomingMessage, response: ServerResponse): void => {
     this.#pass(request, response).catch((error: unknown) => {
-      if (response.headersSent) return void response.destroy()
+      // Whoever has gone needs no answer.
+      if (response.destroyed) return
       const refusal = error instanceof RefusalError ? error : new RefusalError('service.unavailable')
       if (refusal !== error) this.options.log.warn({ to: this.name, reason: codeOf(error) }, 'a request could not be sent on')
       writeProblem(response, this.#problems.of(refusal, requestContextOf(request)))
@@ -89,46 +85,41 @@ export class RemoteService implements KnownService {
   }
 
   async #pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await read(request)
+    const body = hasBody(request) ? await bodyOf(request) : null
     const headers = headersFor(request)
-    const abort = new AbortController()
-    response.once('close', () => abort.abort())
-    const answer = await this.#send({
-      method: request.method as Dispatcher.HttpMethod,
-      path: request.url as string,
-      headers,
-      body,
-      signal: abort.signal,
-      responseHeaders: 'raw',
-    })
-    const raw = answer.headers as unknown as readonly (string | Buffer)[]
-    for (const [name, values] of collect(raw)) response.setHeader(name, values)
-    response.writeHead(answer.statusCode)
-    await pipeline(answer.body, response)
+    const method = request.method as string
+    const options: Dispatcher.DispatchOptions = { method, path: request.url as string, headers, body }
+    const answer = new RemoteAnswer(response)
+    await this.#ask(
+      () => repeatable.has(method) || headers.some((text, at) => at % 2 === 0 && text === 'idempotency-key'),
+      (pool, last) => answer.from(pool, options, last),
+    )
   }
 
-  /** Asks the copies in turn; the next one where nothing was sent or done, or where sending it twice does no harm. */
-  async #send(options: Dispatcher.RequestOptions): Promise<Dispatcher.ResponseData> {
-    const safe = repeatable.has(options.method) || 'idempotency-key' in (options.headers as object)
-    let last: unknown
+  /**
+   * Asks the copies in turn until one takes the request, which is anything but false; false is a copy that has done nothing.
+   * The next one is asked where nothing was sent or done, or where sending it twice does no harm.
+   */
+  async #ask<T>(harmless: () => boolean, ask: (pool: Pool, last: boolean) => Promise<T | false>): Promise<T> {
+    let error: unknown
     const order = this.#order()
-    for (const [at, copy] of order.entries()) {
+    for (const copy of order) {
       try {
-        const answer = await copy.pool.request(options)
-        if (at === order.length - 1 || !isStarting(answer)) return answer
+        const taken = await ask(copy.pool, copy === order.at(-1))
+        if (taken !== false) return taken
         copy.restUntil = performance.now() + restMs
-        await answer.body.dump()
-      } catch (error) {
-        last = error
-        if (options.signal && (options.signal as AbortSignal).aborted) break
+      } catch (thrown) {
+        error = thrown
         copy.restUntil = performance.now() + restMs
-        if (!safe && !notConnected.has(codeOf(error))) break
+        if (!notConnected.has(codeOf(thrown)) && !harmless()) break
       }
     }
-    throw last
+    throw error
   }
 
+  /** Those that rest come last. */
   #order(): readonly Copy[] {
+    if (this.#copies.length === 1) return this.#copies
     const first = this.#next++ % this.#copies.length
     const turn = [...this.#copies.slice(first), ...this.#copies.slice(0, first)]
     const now = performance.now()
@@ -136,7 +127,15 @@ export class RemoteService implements KnownService {
   }
 
   async #json<T>(path: string, statuses: readonly number[] = [200]): Promise<T> {
-    const { statusCode, body } = await this.#send({ method: 'GET', path, headers: {} })
+    const { statusCode, body } = await this.#ask(
+      () => true,
+      async (pool, last) => {
+        const answer = await pool.request({ method: 'GET', path })
+        if (last || !isStarting(answer.statusCode, answer.headers)) return answer
+        await answer.body.dump()
+        return false
+      },
+    )
     if (!statuses.includes(statusCode)) {
       await body.dump()
       throw new Error(`${this.name} answered ${statusCode}`)
@@ -160,59 +159,6 @@ export class RemoteService implements KnownService {
     this.#closed = true
     await Promise.all(this.#copies.map(({ pool }) => pool.destroy()))
   }
-}
-
-/** Bytes of a refused body that are read on, so that its sender gets to see the answer. */
-const patience = 16 * 1024 * 1024
-
-/** The whole body: a request that no copy has taken yet can then go to the next one. No operation takes more than the limit. */
-const read = async (request: IncomingMessage): Promise<Buffer | null> => {
-  if (request.headers['content-length'] === undefined && request.headers['transfer-encoding'] === undefined) return null
-  return new Promise((resolve, reject) => {
-    const parts: Buffer[] = []
-    let size = 0
-    request.on('data', (part: Buffer) => {
-      size += part.length
-      if (size <= maxBodyLimit) parts.push(part)
-      else reject(new RefusalError('request.body.too-large', { limit: maxBodyLimit }))
-      if (size > patience) request.destroy()
-    })
-    request.once('end', () => resolve(Buffer.concat(parts)))
-    request.once('close', () => {
-      if (!request.readableEnded) reject(new Error('the request was broken off'))
-    })
-  })
-}
-
-const headersFor = (request: IncomingMessage): Record<string, string | string[]> => {
-  const { connection = '' } = request.headers
-  const named = new Set(connection.split(',').map((name) => name.trim().toLowerCase()))
-  const headers: Record<string, string | string[]> = {}
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (value !== undefined && !hopByHop.has(name) && !named.has(name) && name !== 'content-length' && name !== 'expect') headers[name] = value
-  }
-  const { requestId, traceparent } = requestContextOf(request)
-  headers['x-request-id'] = requestId
-  headers.traceparent = traceparent
-  headers['x-forwarded-for'] = [request.headers['x-forwarded-for'], request.socket.remoteAddress].filter(Boolean).join(', ')
-  return headers
-}
-
-/** The headers are an object, or raw pairs. */
-const isStarting = ({ statusCode, headers }: Dispatcher.ResponseData): boolean =>
-  statusCode === 503 && (Array.isArray(headers) ? headers.some((one) => String(one) === startingHeader) : headers[startingHeader] !== undefined)
-
-/** Raw pairs as Node wants them: a header that comes several times is a list. */
-const collect = (raw: readonly (string | Buffer)[]): Map<string, string | string[]> => {
-  const headers = new Map<string, string | string[]>()
-  for (let at = 0; at + 1 < raw.length; at += 2) {
-    const name = String(raw[at]).toLowerCase()
-    if (hopByHop.has(name) || name === startingHeader) continue
-    const value = Buffer.isBuffer(raw[at + 1]) ? (raw[at + 1] as Buffer).toString('latin1') : String(raw[at + 1])
-    const known = headers.get(name)
-    headers.set(name, known === undefined ? value : [known, value].flat())
-  }
-  return headers
 }
 
 const codeOf = (error: unknown): string => {
