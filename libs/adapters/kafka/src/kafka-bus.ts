@@ -14,7 +14,7 @@ import { KafkaSubscription } from './kafka-subscription.js'
 import { SharedReader } from './shared-reader.js'
 
 class KafkaBus extends Bus {
-  override readonly pace = 15
+  override readonly pace = 25
   readonly #publisher: KafkaPublisher
   readonly #heads: KafkaHeads
   readonly #reader: SharedReader
