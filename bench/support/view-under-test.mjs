@@ -123,18 +123,22 @@ export const embeddedView = async (folder, events) => {
     ...view,
     /** Scan, parse and upsert alone: two connections of node:sqlite, a transaction for 500 events, the same columns and indexes. */
     limit: async () => {
-      const source = new DatabaseSync(join(folder, 'bus.db'), { readOnly: true })
+      const source = new DatabaseSync(join(folder, context, 'store.db'), { readOnly: true })
       const target = new DatabaseSync(join(folder, `limit-${turn++}.db`))
       const shape = { ...sqliteShape(assignments), table: 'rows' }
       target.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON; PRAGMA wal_autocheckpoint=0')
       for (const sql of [sqlOf(shape).create, ...indexSql(shape)]) target.exec(sql)
       const put = target.prepare(sqlOf(shape).put)
       let done = 0
-      for (const { event } of source.prepare('SELECT event FROM log WHERE context = ? AND p = 0 ORDER BY seq').iterate(context)) {
-        if (done % 500 === 0) target.exec(done === 0 ? 'BEGIN' : 'COMMIT; BEGIN')
-        const { key, row } = rowOf(JSON.parse(event))
-        put.run(key, JSON.stringify(row), Number.MAX_SAFE_INTEGER, ...columnsOf(shape, row))
-        done++
+      for (const { seq, stream, events: text } of source.prepare('SELECT seq, stream, events FROM commits ORDER BY seq').iterate()) {
+        const [tenant] = stream.split('/')
+        const some = JSON.parse(text)
+        for (const [at, event] of some.entries()) {
+          if (done % 500 === 0) target.exec(done === 0 ? 'BEGIN' : 'COMMIT; BEGIN')
+          const { key, row } = rowOf({ ...event, stream: { tenant }, position: { p: 0, seq: seq - some.length + 1 + at } })
+          put.run(key, JSON.stringify(row), Number.MAX_SAFE_INTEGER, ...columnsOf(shape, row))
+          done++
+        }
       }
       target.exec('COMMIT')
       const { count } = target.prepare('SELECT count(*) AS count FROM rows').get()
