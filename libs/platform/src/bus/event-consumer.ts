@@ -52,8 +52,6 @@ export abstract class EventConsumer {
   readonly #positions: Positions
   readonly #parked = new Map<string, ParkedStream>()
   readonly #listeners = new Set<(changes: Changes) => void>()
-  /** By `context:p`, what this copy has done itself without a break. */
-  readonly #ownWork = new Map<string, { readonly after: number; readonly to: number }>()
   #queue: Promise<unknown> = Promise.resolve()
   #pending = 0
   #lastError: string | undefined
@@ -116,6 +114,7 @@ export abstract class EventConsumer {
   /** Where to begin with a partition that comes to this copy: what another copy did with it, and what it parked, is read again. */
   async resume(context: string, p: number): Promise<number> {
     if (!this.rows.shared) return this.position(context, p)
+    this.#positions.disown()
     this.#soonUntil = performance.now() + movedLatelyMs
     if (this.#storing) this.#storeLater(storeSoonMs)
     await this.load()
@@ -140,7 +139,19 @@ export abstract class EventConsumer {
 
   /** Resolves when the consumer has passed a position, in whichever copy of the service; never rejects. */
   passed(context: string, p: number, seq: number): { readonly reached: Promise<void>; cancel(): void } {
-    return this.#positions.passed(context, p, seq, { own: this.#ownWork.has(`${context}:${p}`) })
+    return this.#positions.passed(context, p, seq)
+  }
+
+  /**
+   * Waits until the events of a partition are done from one sequence number to another. Answers nothing where this copy did them, which has told its listeners, and otherwise
+   * what `look` found: before the wait, unless this copy most likely works on the partition, because events that remove rows are best asked while the rows are there.
+   */
+  async doneElsewhere<T>(context: string, p: number, [from, to]: readonly [number, number], look: () => Promise<T>): Promise<T | undefined> {
+    const early = this.#positions.isOwn(context, p) ? undefined : await look()
+    await this.passed(context, p, to).reached
+    if (this.#positions.did(context, p, from, to)) return undefined
+    this.#positions.disown()
+    return early ?? (await look())
   }
 
   onApplied(listener: (changes: Changes) => void): () => void {
@@ -347,26 +358,11 @@ export abstract class EventConsumer {
     this.#storing = setTimeout(() => void this.#storePositions(), millis).unref()
   }
 
-  #noteOwnWork({ context, p, from, to }: Checkpoint): void {
-    const place = `${context}:${p}`
-    const known = this.#ownWork.get(place)
-    this.#ownWork.set(place, { after: known?.to === from ? known.after : from, to })
-  }
-
-  /** Whether this copy has itself done the events from one sequence number to another, and told its listeners of them. */
-  did(context: string, p: number, from: number, to: number): boolean {
-    const own = this.#ownWork.get(`${context}:${p}`)
-    return own !== undefined && from > own.after && to <= own.to
-  }
-
   async #write(changes: Changes, checkpoint?: Checkpoint): Promise<void> {
     const result = await this.rows.apply(changes, checkpoint)
     if (result.applied) {
       if (changes.length > 0) for (const listener of this.#listeners) listener(changes)
-      if (checkpoint) {
-        this.#noteOwnWork(checkpoint)
-        this.#positions.moved(checkpoint.context, checkpoint.p, checkpoint.to, { stored: true })
-      }
+      if (checkpoint) this.#positions.moved(checkpoint.context, checkpoint.p, checkpoint.to, { stored: true, from: checkpoint.from })
       return
     }
     if (result.because === 'checkpoint') {

@@ -22,8 +22,12 @@ export class Positions {
   readonly #done = new Map<string, number>()
   /** What of it is stored. */
   readonly #stored = new Map<string, number>()
+  /** What this copy has stored itself without a break, until partitions move. */
+  readonly #own = new Map<string, { readonly after: number; readonly to: number }>()
   readonly #waiters = new Set<Waiter>()
   #timer: NodeJS.Timeout | undefined
+  /** When the timer rings, by the monotonic clock. */
+  #rings = Infinity
   #looking = false
 
   constructor(
@@ -57,11 +61,30 @@ export class Positions {
     return this.#stored.get(`${context}:${p}`) ?? 0
   }
 
-  /** Notes what is done; with `stored`, that the checkpoint says so too. */
-  moved(context: string, p: number, to: number, { stored }: { readonly stored: boolean }): void {
-    this.#done.set(`${context}:${p}`, to)
-    if (stored) this.#stored.set(`${context}:${p}`, to)
+  /** Notes what is done; with `stored`, that the checkpoint says so too; with `from`, that this copy has moved it from there. */
+  moved(context: string, p: number, to: number, { stored, from }: { readonly stored: boolean; readonly from?: number }): void {
+    const place = `${context}:${p}`
+    const own = this.#own.get(place)
+    if (from !== undefined) this.#own.set(place, { after: own?.to === from ? own.after : from, to })
+    this.#done.set(place, to)
+    if (stored) this.#stored.set(place, to)
     this.#wake()
+  }
+
+  /** Whether this copy has itself done, and stored, the events from one sequence number to another. */
+  did(context: string, p: number, from: number, to: number): boolean {
+    const own = this.#own.get(`${context}:${p}`)
+    return own !== undefined && from > own.after && to <= own.to
+  }
+
+  /** Whether this copy has worked on a partition since partitions last moved: then it is most likely the one that does. */
+  isOwn(context: string, p: number): boolean {
+    return this.#own.has(`${context}:${p}`)
+  }
+
+  /** Partitions have moved, or another copy turned out to work on one: nothing is known any more of who does. */
+  disown(): void {
+    this.#own.clear()
   }
 
   /** Places of which less is stored than is done. */
@@ -84,9 +107,9 @@ export class Positions {
     return Object.fromEntries(this.#done)
   }
 
-  /** Resolves when the consumer has passed a position, in whichever copy of the service; never rejects. `own`: it is probably done in this one. */
-  passed(context: string, p: number, seq: number, { own = false } = {}): { readonly reached: Promise<void>; cancel(): void } {
-    const wait = own ? firstLookAtOwn : firstLook
+  /** Resolves when the consumer has passed a position, in whichever copy of the service; never rejects. */
+  passed(context: string, p: number, seq: number): { readonly reached: Promise<void>; cancel(): void } {
+    const wait = this.isOwn(context, p) ? firstLookAtOwn : firstLook
     const waiter: Waiter & { resolve: () => void } = { context, p, seq, resolve: () => {}, lookAt: performance.now() + wait, wait: firstLook }
     const reached = new Promise<void>((resolve) => (waiter.resolve = resolve))
     this.#waiters.add(waiter)
@@ -94,20 +117,21 @@ export class Positions {
       () => this.#wake(),
       () => {},
     )
-    if (this.shared) this.#lookLater()
+    if (this.shared) this.#lookBy(waiter.lookAt)
     return { reached, cancel: () => this.#waiters.delete(waiter) }
   }
 
-  /** Looks for those whose time has come, and again when the next one's has. */
-  #lookLater(): void {
+  #lookBy(at: number): void {
+    if (this.#looking || at >= this.#rings) return
     clearTimeout(this.#timer)
-    if (this.#looking || this.#waiters.size === 0) return
-    const next = Math.min(...[...this.#waiters].map(({ lookAt }) => lookAt))
-    this.#timer = setTimeout(() => void this.#lookNow(), Math.max(0, next - performance.now())).unref()
+    this.#rings = at
+    this.#timer = setTimeout(() => void this.#lookNow(), Math.max(0, at - performance.now())).unref()
   }
 
+  /** Looks for those whose time has come, and again when the next one's has. */
   async #lookNow(): Promise<void> {
     this.#looking = true
+    this.#rings = Infinity
     const now = performance.now()
     const places = new Map<string, Waiter>()
     for (const waiter of this.#waiters) {
@@ -120,7 +144,7 @@ export class Positions {
     await Promise.all([...places.values()].map(({ context, p }) => this.look(context, p).catch(() => undefined)))
     this.#looking = false
     this.#wake()
-    this.#lookLater()
+    if (this.#waiters.size > 0) this.#lookBy(Math.min(...[...this.#waiters].map(({ lookAt }) => lookAt)))
   }
 
   #wake(): void {

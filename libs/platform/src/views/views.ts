@@ -200,11 +200,9 @@ export class Views {
       const [first, last] = [events[0], events.at(-1)]
       if (!first || !last) return
       const { context, p } = batch
-      await runner.passed(context, p, last.position.seq).reached
-      // Whoever applies an event tells its own caches. To ask for the rows before that would meet them while they are written.
-      if (runner.did(context, p, first.position.seq, last.position.seq)) return
-      const changes = await runner.touched(events)
-      if (changes.length > 0) for (const listener of listeners) listener(changes)
+      // Whoever applies an event tells its own caches. To ask for the rows at that moment would meet them while they are written.
+      const changes = await runner.doneElsewhere(context, p, [first.position.seq, last.position.seq], () => runner.touched(events))
+      if (changes && changes.length > 0) for (const listener of listeners) listener(changes)
     })
     await Promise.all(told)
   }
