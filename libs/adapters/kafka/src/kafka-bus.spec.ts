@@ -216,30 +216,24 @@ describe('groups of one process', () => {
     const send = jest.spyOn(KafkaConnection.prototype as { send(request: { request?: { apiName?: string } }): Promise<unknown> }, 'send')
     return { count: () => send.mock.calls.filter(([{ request }]) => request?.apiName === 'Fetch').length, end: () => send.mockRestore() }
   }
-  const waiting = async (bus: KafkaAdapters, seen: { fetches: ReturnType<typeof fetches> }) => {
-    // The reader takes over from the groups one after the other; after that each second has two fetches, and not two for each group.
-    await until(async () => {
-      const before = seen.fetches.count()
-      await bus.bus.heads('identity')
-      await new Promise((resolve) => setTimeout(resolve, 1_500))
-      return seen.fetches.count() - before < 10
-    })
-  }
-
   test('share one reader, and each gets everything in order', async () => {
     const bus = newBus()
     const groups = await Promise.all(Array.from({ length: 12 }, (_, i) => collect(bus, `g${i}`, () => 0)))
-    const seen = { fetches: fetches() }
+    const seen = fetches()
+    let last = 0
     try {
-      await waiting(bus, seen)
-      const before = seen.fetches.count()
-      for (let seq = 1; seq <= 20; seq++) await bus.bus.publish([event(seq)])
-      await until(() => groups.every(({ seqs }) => seqs.length === 20))
-      for (const { seqs } of groups) expect(seqs).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
-      // One for each publication at the most, and some that wait: each group for itself would have been 240.
-      expect(seen.fetches.count() - before).toBeLessThan(60)
+      // Until the reader has taken over, each group asks for itself: twelve fetches for each event, and more. Then it is one for all, and now and then one that waited.
+      await until(async () => {
+        const before = seen.count()
+        for (const end = last + 20; last < end;) {
+          await bus.bus.publish([event(++last)])
+          await until(() => groups.every(({ seqs }) => seqs.length === last))
+        }
+        return seen.count() - before < 40
+      })
+      for (const { seqs } of groups) expect(seqs).toEqual(Array.from({ length: last }, (_, i) => i + 1))
     } finally {
-      seen.fetches.end()
+      seen.end()
     }
   })
 
@@ -253,17 +247,21 @@ describe('groups of one process', () => {
       from: async () => 0,
       handle: async ({ events: some }) => void batches.push(some.map(({ position }) => position.seq)),
     })
-    const seen = { fetches: fetches() }
-    await waiting(bus, seen)
-    seen.fetches.end()
-    for (let seq = 1; seq <= 5; seq++) await bus.bus.publish([event(seq)])
-    await bus.bus.publish([event(6, { type: 'wanted.event' })])
-    await until(() => batches.flat().includes(6))
-    expect(batches.flat()).toEqual([1, 2, 3, 4, 5, 6])
-    expect(batches.length).toBeLessThanOrEqual(2)
+    let last = 0
+    let together = 0
+    // While the group asks for itself it gets each event as it comes. Three times in a row is no accident.
+    await until(async () => {
+      batches.length = 0
+      for (let i = 0; i < 5; i++) await bus.bus.publish([event(++last)])
+      await bus.bus.publish([event(++last, { type: 'wanted.event' })])
+      await until(() => batches.flat().includes(last))
+      together = batches.length === 1 ? together + 1 : 0
+      return together === 3
+    })
+    expect(batches).toEqual([Array.from({ length: 6 }, (_, i) => last - 5 + i)])
     // Alone it comes as well, if later.
-    await bus.bus.publish([event(7)])
-    await until(() => batches.flat().includes(7))
+    await bus.bus.publish([event(++last)])
+    await until(() => batches.flat().includes(last))
     await stop()
   })
 
