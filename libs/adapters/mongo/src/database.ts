@@ -62,7 +62,7 @@ interface WriteFault {
  * Inserts documents durably, each for itself; answers the places of those whose key exists. Any other error is thrown. The command is sent as it is: a bulk of the
  * driver serializes each document twice, to know how long it is. The caller sees to it that they fit into a message.
  */
-export const insertAll = async (db: Db, collection: Collection<any>, documents: readonly object[]): Promise<readonly number[]> => {
+export const insertAll = async (db: Db, collection: { readonly collectionName: string }, documents: readonly object[]): Promise<readonly number[]> => {
   const reply = (await db.command({ insert: collection.collectionName, documents, ordered: false, writeConcern: durable })) as WriteReply
   const faults = [reply.writeErrors ?? []].flat() as WriteFault[]
   const other = faults.find(({ code }) => Number(code) !== 11000)

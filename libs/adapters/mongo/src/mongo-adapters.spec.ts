@@ -15,6 +15,11 @@ import { dropDatabases, scratchPrefix } from './testing/scratch.js'
 import { event, stream } from './testing/store-bench.js'
 import { whereMongo } from './testing/where-mongo.js'
 
+interface Thing {
+  readonly n: number
+  readonly by: string
+}
+
 const claimKey = new Uint8Array(32)
 
 describe('the environment', () => {
@@ -115,11 +120,11 @@ whereMongo('MongoDB adapters', (url) => {
   })
 
   test('what a copy has just written itself does not blind it to what another copy wrote since', async () => {
-    const things = defineTable<{ n: number; by: string }>({ name: 'things', version: 1, durability: 'full', indexes: {} })
+    const things = defineTable<Thing>({ name: 'things', version: 1, durability: 'full', indexes: {} })
     const [{ rows: one }, { rows: other }] = [await open().portsFor('identity'), await open().portsFor('identity')]
     for (const rows of [one, other]) await rows.open([things])
-    const write = (n: number, by: string): RowChange<any> => ({ op: 'put', table: things, key: 'k', row: { n, by } })
-    const raise = (from: number): RowChange<any> => ({ op: 'patch', table: things, key: 'k', set: { n: from + 1 }, if: { n: from } })
+    const write = (n: number, by: string): RowChange<Thing> => ({ op: 'put', table: things, key: 'k', row: { n, by } })
+    const raise = (from: number): RowChange<Thing> => ({ op: 'patch', table: things, key: 'k', set: { n: from + 1 }, if: { n: from } })
     await one.apply([write(1, 'one')])
     await other.apply([write(7, 'other')])
     // What it remembers would let this pass, and the next one fail.
@@ -128,9 +133,9 @@ whereMongo('MongoDB adapters', (url) => {
     await other.apply([write(7, 'other')])
     expect(await one.apply([raise(7)])).toEqual({ applied: true, counts: [1] })
     // A row that is only looked at, beside one that is written.
-    await one.apply([{ op: 'insert', table: things, key: 'gate', row: { n: 0, by: 'one' } } as RowChange<any>])
-    await other.apply([{ op: 'remove', table: things, key: 'gate' } as RowChange<any>])
-    const once: RowChange<any> = { op: 'once', table: things, key: 'gate', row: { n: 0, by: 'one' }, then: [write(9, 'one')] } as never
+    await one.apply([{ op: 'insert', table: things, key: 'gate', row: { n: 0, by: 'one' } }])
+    await other.apply([{ op: 'remove', table: things, key: 'gate' }])
+    const once: RowChange<Thing> = { op: 'once', table: things, key: 'gate', row: { n: 0, by: 'one' }, then: [write(9, 'one') as RowChange] }
     expect(await one.apply([once])).toMatchObject({ applied: true })
     expect(await other.get(things, 'k')).toEqual({ n: 9, by: 'one' })
     expect(await other.get(things, 'gate')).toEqual({ n: 0, by: 'one' })
