@@ -3,7 +3,8 @@
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { ensureInstalled } from './support/install.mjs'
 import { requireNode, root, serverNode, stop } from './support/node.mjs'
 import { buildOrStop } from './support/run.mjs'
@@ -49,9 +50,12 @@ const tiers = [
 
 const total = { passed: 0, failed: 0 }
 const notes = []
+const failures = []
 if (paths.length > 0) await runTier({ name: paths.join(' '), arguments: ['--testPathPatterns', ...paths] })
 else for (const tier of tiers) await runTier(tier)
 rmSync(results, { recursive: true, force: true })
+// Once more at the end: what went wrong is far above by now, and many logs keep only their end.
+for (const failure of failures) console.log(failure)
 for (const note of notes) console.log(note)
 if (total.passed + total.failed === 0) console.log('No test ran, which counts as a failure.')
 console.log(`${total.passed} passed, ${total.failed} failed`)
@@ -93,10 +97,19 @@ async function runTier(tier) {
 
 function count(report, code) {
   if (!existsSync(report)) return { passed: 0, failed: 1 }
-  const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = JSON.parse(readFileSync(report, 'utf8'))
+  const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites, testResults } = JSON.parse(readFileSync(report, 'utf8'))
+  failures.push(...testResults.flatMap(failuresOf))
   const failed = numFailedTests + numRuntimeErrorTestSuites
   // Something else went wrong, such as a broken global set-up: never green.
   return { passed: numPassedTests, failed: code !== 0 && failed === 0 ? 1 : failed }
+}
+
+/** What failed in one file: a line with its name and the first lines of its message. */
+function failuresOf({ name, message, assertionResults }) {
+  const failed = assertionResults.filter(({ status }) => status === 'failed')
+  const whole = assertionResults.length === 0 && message ? [{ fullName: 'did not run', failureMessages: [message] }] : []
+  const start = (text) => stripVTControlCharacters(text).split('\n').slice(0, 12).join('\n')
+  return [...failed, ...whole].map(({ fullName, failureMessages }) => `✕ ${relative(root, name)}: ${fullName}\n${failureMessages.map(start).join('\n')}\n`)
 }
 
 /** Kafka and a MongoDB server for the whole tier; undefined when this machine cannot run them, with a note. */

@@ -2,7 +2,8 @@
 // and the machine's own package database is not touched.
 import { appendFileSync, chmodSync, chownSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { runToEnd, startProcess, waitFor } from './process.mjs'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fetchToEnd, runToEnd, startProcess, waitFor } from './process.mjs'
 
 const suite = 'forky'
 const bin = '/usr/lib/postgresql/18/bin'
@@ -59,8 +60,8 @@ async function unpack(root) {
   const conf = join(apt, 'apt.conf')
   writeFileSync(conf, lines(Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, `"${value}";`])), ' '))
   const env = { APT_CONFIG: conf }
-  await runToEnd('apt-get', ['-qq', 'update'], { env })
-  await runToEnd('apt-get', ['-qq', '-y', 'install', '--download-only', 'postgresql-18-documentdb', 'dash', 'coreutils'], { env })
+  await fetchToEnd('apt-get', ['-qq', 'update'], { env })
+  await fetchToEnd('apt-get', ['-qq', '-y', 'install', '--download-only', 'postgresql-18-documentdb', 'dash', 'coreutils'], { env })
   for (const folder of ['bin', 'sbin', 'lib', 'lib64']) {
     mkdirSync(join(root, 'usr', folder), { recursive: true })
     symlinkSync(`usr/${folder}`, join(root, folder))
@@ -129,8 +130,10 @@ export async function startPostgres(root, place) {
   const own = join(folder, 'pg/pavan.conf')
   writeFileSync(own, settings(place))
   give(own)
-  // After a kill the processes of the old server may live for a moment and keep its memory: the pid file is never removed, the start is tried again.
-  for (let attempt = 1; ; attempt += 1) {
+  // After a kill the processes of the old server may live for a moment and keep its memory, on a busy disk for seconds: the pid file is never removed,
+  // the start is tried again.
+  const end = performance.now() + 60_000
+  for (;;) {
     const server = startProcess(...inside(root, 'postgres', ['-D', `/${place}/pg`]), { log: join(folder, 'pg.log') })
     try {
       await waitFor(
@@ -144,7 +147,8 @@ export async function startPostgres(root, place) {
       return server
     } catch (error) {
       await server.kill()
-      if (attempt === 10) throw error
+      if (performance.now() > end) throw error
+      await pause(100)
     }
   }
 }

@@ -1,11 +1,11 @@
 // Jars by Maven: what a pom asks for, with everything below it, in one folder.
 import { readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { runToEnd } from './process.mjs'
+import { fetchToEnd } from './process.mjs'
 
 const plugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
 
-export const copyJars = (pom, folder) => runToEnd('mvn', ['-q', '-B', '-f', pom, plugin, '-DincludeScope=runtime', `-DoutputDirectory=${folder}`])
+export const copyJars = (pom, folder) => fetchToEnd('mvn', ['-q', '-B', '-f', pom, plugin, '-DincludeScope=runtime', `-DoutputDirectory=${folder}`])
 
 /** The class path in a fixed order: an archive of classes is only valid for the very same one. */
 export const classPath = (folder) =>

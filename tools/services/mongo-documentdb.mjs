@@ -7,7 +7,7 @@ import { demand } from './available.mjs'
 import { cached } from './cache.mjs'
 import { copyTemplate, makeRoot, startPostgres } from './documentdb-root.mjs'
 import { entries, ferretVersion } from './entries.mjs'
-import { freePort, isOpen, runToEnd, startProcess, waitFor } from './process.mjs'
+import { fetchToEnd, freePort, isOpen, startProcess, waitFor } from './process.mjs'
 
 export async function startDocumentdb({ say }) {
   demand('mongo-documentdb')
@@ -75,6 +75,6 @@ async function fetchFerret(folder, say) {
   say('Building FerretDB with Go (once, two to four minutes).')
   const work = join(folder, 'work')
   const go = { GOPATH: join(work, 'path'), GOCACHE: join(work, 'cache'), GOBIN: folder, GOFLAGS: '-modcacherw', CGO_ENABLED: '0' }
-  await runToEnd('go', ['install', '-trimpath', '-ldflags=-s', `github.com/FerretDB/FerretDB/v2/cmd/ferretdb@${ferretVersion}`], { env: go })
+  await fetchToEnd('go', ['install', '-trimpath', '-ldflags=-s', `github.com/FerretDB/FerretDB/v2/cmd/ferretdb@${ferretVersion}`], { env: go })
   rmSync(work, { recursive: true, force: true })
 }

@@ -19,13 +19,18 @@ export function isAlive(pid) {
   }
 }
 
+/** What was handed out: nobody may listen there yet when the next one asks. */
+const given = new Set()
+
 /**
- * A port of 127.0.0.1 that nobody listens on. It lies below the range from which systems take the ports of outgoing connections:
+ * A port of 127.0.0.1 that nobody listens on, never the same twice. It lies below the range from which systems take the ports of outgoing connections:
  * a server that is killed and started again finds its port still free.
  */
 export async function freePort() {
   for (let round = 0; round < 200; round += 1) {
     const port = 20_000 + Math.floor(Math.random() * 12_000)
+    if (given.has(port)) continue
+    given.add(port)
     if (await canListen(port)) return port
   }
   throw new Error('No free port was found between 20000 and 32000 on 127.0.0.1.')
@@ -122,4 +127,16 @@ export function runToEnd(program, args, { env, cwd } = {}) {
       code === 0 ? resolve(output) : reject(new Error(`${program} ${args[0] ?? ''} ended with ${code}:\n${output.split('\n').slice(-15).join('\n')}`)),
     )
   })
+}
+
+/** As `runToEnd`, for a program that fetches something: after a failure, such as a registry that is away for a moment, it runs again, twice at most. */
+export async function fetchToEnd(program, args, { wait = 3000, ...options } = {}) {
+  for (let attempt = 1; ; attempt += 1)
+    try {
+      return await runToEnd(program, args, options)
+    } catch (error) {
+      // ENOENT and the like: the program itself is missing.
+      if (attempt === 3 || error.code !== undefined) throw error
+      await pause(wait * attempt)
+    }
 }

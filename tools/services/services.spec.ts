@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Kafka, logLevel } from 'kafkajs'
 import mongoose from 'mongoose'
 import { available } from './available.mjs'
-import { isAlive, isOpen } from './process.mjs'
+import { fetchToEnd, freePort, isAlive, isOpen } from './process.mjs'
 import { startKafka } from './kafka.mjs'
 import { startMongo } from './mongo.mjs'
 
@@ -70,7 +70,7 @@ describe('Apache Kafka', () => {
 
 describe('MongoDB protocol', () => {
   const count = async (url: string, insert: boolean) => {
-    const connection = await mongoose.createConnection(url, { serverSelectionTimeoutMS: 10_000 }).asPromise()
+    const connection = await mongoose.createConnection(url, { serverSelectionTimeoutMS: 30_000 }).asPromise()
     try {
       const notes = connection.collection('notes')
       if (insert) await notes.insertOne({ text: 'a' })
@@ -169,6 +169,22 @@ describe('the cache', () => {
     expect(answer['kafka']!.remedy).toContain('apt-get install maven')
     expect(answer['mongo-documentdb']!.problem).toContain('go')
   })
+})
+
+test.each([
+  [2, 'fetched'],
+  [3, 'sh -c ended with 7'],
+])('what fetches runs again when it failed: %i failures', async (failures, expected) => {
+  const tries = join(mkdtempSync(join(tmpdir(), 'pavan-fetch-')), 'tries')
+  const script = `echo x >> "$1"; [ $(wc -l < "$1") -gt ${failures} ] && echo fetched || exit 7`
+  const said = await fetchToEnd('sh', ['-c', script, 'sh', tries], { wait: 1 }).catch((error: Error) => error.message)
+  expect(said).toContain(expected)
+  expect(readFileSync(tries, 'utf8')).toBe('x\n'.repeat(3))
+})
+
+test('no port is handed out twice', async () => {
+  const ports = await Promise.all(Array.from({ length: 1500 }, freePort))
+  expect(new Set(ports).size).toBe(1500)
 })
 
 test('a server does not outlive the process that started it, even when that is killed', async () => {
