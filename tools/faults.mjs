@@ -1,5 +1,6 @@
 // `npm run faults`: breaks processes, brokers and the database of a distributed system under load, again and again, and looks for everything
-// afterwards. `-- --quick` does every fault once. PAVAN_SEED repeats a run, PAVAN_RATE is the number of commands a second.
+// afterwards: PAVAN_ROUNDS times (5), with PAVAN_RATE commands a second (50). `-- --quick` does every fault once and more shortly.
+// PAVAN_SEED repeats a run.
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { available } from './services/available.mjs'

@@ -1,7 +1,7 @@
 /**
  * Processes, brokers and the database break while people work. After each fault whatever was acknowledged is there, once and in order, in every
  * view; the system has come back by itself; requests failed no longer than the fault and ten seconds more. PAVAN_SEED repeats a run;
- * `npm run faults` does every fault several times and for longer.
+ * `npm run faults` does every fault several times and for longer (PAVAN_ROUNDS, PAVAN_RATE).
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import { startKafka } from '../../tools/services/kafka.mjs'
@@ -18,7 +18,7 @@ import { mulberry, Workload } from '../support/workload.js'
 const long = process.env.PAVAN_FAULTS === 'long'
 const seed = Number(process.env.PAVAN_SEED ?? Math.floor(Math.random() * 1e9))
 const random = mulberry(seed)
-const rounds = long ? 5 : 1
+const rounds = Number(process.env.PAVAN_ROUNDS ?? (long ? 5 : 1))
 /** Commands a second. */
 const rate = Number(process.env.PAVAN_RATE ?? (long ? 50 : 8))
 /** How long requests may fail after a fault is over, in milliseconds. */
