@@ -27,28 +27,30 @@ import { bareMongo, benchKey, bothServers, openBus, openMongo, quietLog } from '
 
 const context = 'authorization'
 const tenant = 'ten_bench'
-const perCommit = 1_000
+const perSubject = 1_000
 const partitions = 16
 const subjectOf = (number) => `usr_${String(number).padStart(26, '0')}`
 
-/** So many events, a subject's 1,000 roles in one commit: the product's own append, and its relay. */
+/** So many events, a subject's 1,000 roles one after the other, as people assign them: the product's own append, and its relay. */
 const fill = async (ports, events) => {
   let next = 0
   await Promise.all(
-    Array.from({ length: 8 }, async () => {
-      while (next < events / perCommit) {
+    Array.from({ length: 200 }, async () => {
+      while (next < events / perSubject) {
         const number = next++
         const assignee = subjectOf(number)
-        const some = Array.from({ length: perCommit }, (_, i) => ({
-          id: `evt_${String(number * perCommit + i).padStart(26, '0')}`,
-          type: 'role.assigned',
-          schema: 1,
-          at: 1_790_000_000_000 + number,
-          data: { assignee, role: `role-${i}` },
-          meta: { actor: { type: 'system', id: 'bench' } },
-        }))
-        const { version } = await ports.store.append({ tenant, category: 'assignment', id: assignee }, some, { expected: 0 })
-        if (version !== perCommit) throw new Error(`version ${version} after ${perCommit} events`)
+        for (let i = 0; i < perSubject; i++) {
+          const event = {
+            id: `evt_${String(number * perSubject + i).padStart(26, '0')}`,
+            type: 'role.assigned',
+            schema: 1,
+            at: 1_790_000_000_000 + number,
+            data: { assignee, role: `role-${i}` },
+            meta: { actor: { type: 'system', id: 'bench' } },
+          }
+          const { version } = await ports.store.append({ tenant, category: 'assignment', id: assignee }, [event], { expected: i })
+          if (version !== i + 1) throw new Error(`version ${version} after ${i + 1} events`)
+        }
       }
     }),
   )
@@ -75,11 +77,11 @@ const runView = async (ports) => {
 const common = async (ports, events) => {
   await fill(ports, events)
   const { views, transport, rows } = await runView(ports)
-  const subjects = Math.ceil(events / perCommit)
+  const subjects = Math.ceil(events / perSubject)
   const page = { index: 'bySubject', limit: 50 }
   const find = async (subject) => rows.find(assignments, { ...page, where: { tenant, subject } })
   return {
-    events: subjects * perCommit,
+    events: subjects * perSubject,
     /** A page of one subject's assignments; throws when it is not what it must be. */
     read: async () => {
       const subject = subjectOf(Math.floor(Math.random() * subjects))
@@ -96,7 +98,7 @@ const common = async (ports, events) => {
           for (const { role } of items) roles.add(role)
           if (!(cursor = next)) break
         }
-        if (roles.size !== perCommit) throw new Error(`a subject has ${roles.size} roles, not ${perCommit}`)
+        if (roles.size !== perSubject) throw new Error(`a subject has ${roles.size} roles, not ${perSubject}`)
       }
     },
     end: async () => {

@@ -99,11 +99,12 @@ export class BusCursor {
       this.#current = member
       try {
         this.#woken = false
-        const events = log.read(context, p, this.#position, largestBatch)
+        const atOnce = Math.min(largestBatch, member.atOnce?.() ?? largestBatch)
+        const events = log.read(context, p, this.#position, atOnce)
         const last = events.at(-1)
         if (!last) return
         this.#began = performance.now()
-        this.#more = events.length === largestBatch
+        this.#more = events.length === atOnce
         await member.handle({ context, p, events })
         if (from === undefined) await log.resolve(group, this.#options, last.position.seq)
         this.#position = last.position.seq

@@ -9,6 +9,8 @@ import { performance, type EventLoopUtilization } from 'node:perf_hooks'
 const patienceMillis = 0.5
 /** Batches larger than this always go to the writer thread. */
 const largestInline = 128
+/** The same where no fsync is waited for, so that writing the rows is all there is to it: about `patienceMillis`. */
+const largestInlineWithoutFsync = 32
 /** With more of its time spent on other work than this, the main thread is worth more than the way to the writer thread. */
 const busyShare = 0.35
 const windowMillis = 20
@@ -91,13 +93,16 @@ export class CommitPlace {
 
   inline(writes: number): boolean {
     if (this.#choice !== 'measured') return this.#choice === 'main'
-    if (writes > largestInline) return false
-    if (!this.#fsync) return true
-    return this.#millis < patienceMillis && this.#otherWork() < busyShare
+    if (!this.#fsync) return writes <= largestInlineWithoutFsync
+    return writes <= largestInline && this.#millis < patienceMillis && this.#otherWork() < busyShare
   }
 
-  /** `millis` of one commit of some writes; what the writes themselves cost is taken off roughly (10 us each). */
+  /**
+   * `millis` of one commit of some writes; what the writes themselves cost is taken off roughly (10 us each). A whole table (`Infinity`) says nothing
+   * about the next commit.
+   */
   measured(millis: number, writes: number, inline: boolean): void {
+    if (writes === Infinity) return
     this.#millis += (Math.max(0, millis - (writes - 1) * 0.01) - this.#millis) * 0.1
     if (inline) mainThread.committed(millis)
   }

@@ -123,6 +123,7 @@ describe('the place of a commit', () => {
   test('large batches go to the writer thread, whatever the disk', () => {
     expect(place().inline(1_000)).toBe(false)
     expect(place(false).inline(1_000)).toBe(false)
-    expect(place(false).inline(50)).toBe(true)
+    expect(place(false).inline(50)).toBe(false)
+    expect(place(false).inline(30)).toBe(true)
   })
 })

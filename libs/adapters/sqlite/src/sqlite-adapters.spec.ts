@@ -102,6 +102,18 @@ describe('a group with an interval', () => {
   })
 })
 
+test('a group gets no more at once than it takes', async () => {
+  const { store, bus } = await open().portsFor('identity')
+  for (let i = 1; i <= 120; i++) await store.append({ ...stream, id: `usr_${i}` }, [event(`evt_${i}`)], { expected: 0 })
+  const sizes: number[] = []
+  // It is asked before each batch.
+  const atOnce = () => (sizes.length < 2 ? 30 : Infinity)
+  await bus.publish(await store.readAll({ p: 0, seq: 0 }, 120))
+  await bus.subscribe({ group: 'g', contexts: ['identity'], from: async () => 0, atOnce, handle: async ({ events }) => void sizes.push(events.length) })
+  await until(() => sizes.reduce((sum, size) => sum + size, 0) === 120)
+  expect(sizes).toEqual([30, 30, 60])
+})
+
 test('a second opening of the same folder is refused with a remedy, in this process and in another', () => {
   open()
   const second = () => sqliteAdapters({ folder, clock: new ManualClock(), claimKey })

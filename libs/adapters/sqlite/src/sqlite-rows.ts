@@ -40,7 +40,8 @@ export class SqliteRows extends Rows {
       tables.map(async (table) => {
         const shape = shapeOf(table)
         const db = this.#db(table.durability)
-        await db.write(['define-rows', shape])
+        // A table with other indexes than before is written anew.
+        await db.write(['define-rows', shape], Infinity)
         this.#opened.set(shape.table, { shape, db })
       }),
     )
@@ -82,7 +83,8 @@ export class SqliteRows extends Rows {
   async drop(table: TableDefinition<any>): Promise<void> {
     const { table: name } = shapeOf(table)
     this.#opened.delete(name)
-    await this.#db(table.durability).write(['drop-rows', name])
+    // Every page of the table is overwritten: nothing for the main thread.
+    await this.#db(table.durability).write(['drop-rows', name], Infinity)
   }
 
   /** Removes rows that have expired; answers how many. Readers do not see them anyway. */

@@ -31,6 +31,8 @@ export interface BatchConsumer {
   readonly fromNow?: boolean
   /** As in a subscription. */
   readonly interval?: number
+  /** As in a subscription. */
+  atOnce?(): number
   readonly contexts: readonly string[]
   handle(batch: BusBatch): Promise<void>
   /** As in a subscription. */
@@ -109,6 +111,7 @@ export class BusTransport extends Server implements CustomTransportStrategy {
       handle: (batch) => this.#deliver(pattern, (handler ??= this.getHandlerByPattern(pattern)), batch),
       ...(consumer?.fromNow ? { fromNow: true } : {}),
       ...(consumer?.interval ? { interval: consumer.interval } : {}),
+      ...(consumer?.atOnce ? { atOnce: () => consumer.atOnce?.() ?? Infinity } : {}),
       ...(consumer?.pass ? { pass: (batch: BusBatch) => consumer.pass?.(batch) ?? false } : {}),
       ...(consumer?.concerns ? { concerns: (event: StoredEvent) => consumer.concerns?.(event) ?? true } : {}),
       ...(consumer ? { from: (context: string, p: number) => consumer.resume(context, p) } : {}),

@@ -36,6 +36,8 @@ export interface Subscription {
    * For consumers to whom a batch costs more than its events. A bus that makes its batches elsewhere need not obey.
    */
   readonly interval?: number
+  /** Events that the group takes at once, asked before each batch. A bus that makes its batches elsewhere need not obey. */
+  atOnce?(): number
   /** A group that the bus does not know yet begins with what is published from now on, instead of at the beginning of history. */
   readonly fromNow?: boolean
 }

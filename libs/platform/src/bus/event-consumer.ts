@@ -2,6 +2,7 @@
  * What views and reactions share: a checkpoint per partition, committed with what was done; every event once;
  * a stream that fails is parked, the others go on.
  */
+import { setImmediate as turn } from 'node:timers/promises'
 import { streamName } from '@pavan/kernel'
 import type { StoredEvent } from '../events/event-store.js'
 import { isKnown, NewerSchema } from '../events/upcasters.js'
@@ -86,10 +87,24 @@ export abstract class EventConsumer {
     return work()
   }
 
+  /** So many events are done without a turn of the event loop in between; what they change is committed together. */
+  atOnce(): number {
+    return Infinity
+  }
+
   /** Called by the bus; batches of several partitions run one after the other. */
   handle(batch: BusBatch): Promise<void> {
     this.#pending += batch.events.length
-    return this.exclusive(() => this.#handle(batch)).finally(() => (this.#pending -= batch.events.length))
+    return this.exclusive(() => (batch.events.length <= this.atOnce() ? this.#handle(batch) : this.#inParts(batch))).finally(
+      () => (this.#pending -= batch.events.length),
+    )
+  }
+
+  async #inParts({ context, p, events }: BusBatch): Promise<void> {
+    for (let from = 0, size = this.atOnce(); from < events.length; from += size, size = this.atOnce()) {
+      if (from > 0) await turn()
+      await this.#handle({ context, p, events: events.slice(from, from + size) })
+    }
   }
 
   /** Whether an event is this consumer's business. */

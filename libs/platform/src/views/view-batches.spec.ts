@@ -99,6 +99,40 @@ describe('a batch of events that each read what the one before has written', () 
   })
 })
 
+describe('a view that is built beside the one that people read', () => {
+  const counting = async (count: number, over = rows) => {
+    const apply = jest.spyOn(rows, 'apply')
+    const runner = await runnerOf(async (current) => [put(lasting, 'one', { n: ((await current.get(lasting, 'one'))?.n ?? 0) + 1 })], over)
+    runner.calm = true
+    let turns = 0
+    let going = true
+    const turn = (): void => void (going && setImmediate(turn, turns++))
+    turn()
+    await runner.handle({ context: 'authorization', p: 0, events: Array.from({ length: count }, (_, i) => event(i + 1)) })
+    going = false
+    return { sizes: apply.mock.calls.map(([, checkpoint]) => (checkpoint?.to ?? 0) - (checkpoint?.from ?? 0)), turns, runner }
+  }
+
+  it('lets others have their turn, and loses nothing', async () => {
+    const { sizes, turns, runner } = await counting(100)
+    expect([sizes, turns >= 2]).toEqual([[40, 40, 20], true])
+    expect(await row(lasting)).toEqual({ n: 100 })
+    expect(runner.status()).toMatchObject({ pending: 0, parked: [] })
+  })
+
+  it('makes larger commits where rows are shared', async () => {
+    const { sizes } = await counting(250, (await sharedAdapters(adapters).portsFor('spec')).rows)
+    expect(sizes).toEqual([100, 100, 50])
+  })
+
+  it('tells the bus how much it takes, and takes all once it is live', async () => {
+    const { runner } = await counting(1)
+    expect(runner.atOnce()).toBe(40)
+    runner.calm = false
+    expect(runner.atOnce()).toBe(Infinity)
+  })
+})
+
 describe("events that are none of a view's business, where other copies learn from the checkpoint", () => {
   const foreign = (seq: number): StoredEvent => ({ ...event(seq), type: roleUnassigned.type })
   const stored = () => rows.checkpoint('view:counts@1000', 'authorization', 0, 'rebuildable')

@@ -47,6 +47,12 @@ export const handlersByType = <H>(handlers: readonly EventHandler<H>[]): Handler
   }
 }
 
+/**
+ * Events that are done at once while a view is built beside the one that people read: about a millisecond of work in one process, and where rows are
+ * shared as few as keep the database busy enough (docs/adr/0053-calm-rebuilds.md).
+ */
+const calmEvents = { own: 40, shared: 100 }
+
 const personalOnly: readonly Part[] = ['personal']
 const withOrigin: readonly Part[] = ['personal', 'origin']
 
@@ -68,6 +74,13 @@ export class ViewRunner extends EventConsumer {
     const map = <R extends object>(table: TableDefinition<R>) => (own.has(table.name) ? physical(table, generation) : table)
     super(`view:${view.name}@${generation}`, handlers.contexts, new MappedRows(rows, map), log, view.tables[0]?.durability)
     this.#handlers = handlers
+  }
+
+  /** Set while the view is built beside one that people read: they go first. */
+  calm = false
+
+  override atOnce(): number {
+    return this.calm ? calmEvents[this.rows.shared ? 'shared' : 'own'] : Infinity
   }
 
   get interval(): number | undefined {

@@ -9,6 +9,7 @@ import { notesService, notesView, type NoteRow } from '../testing/notes-service.
 import { ServiceUnderTest, user } from '../testing/service-under-test.js'
 import { until } from '../testing/until.js'
 import type { EventHandler, ViewDefinition, ViewHandler } from './define-view.js'
+import { ViewRunner } from './view-runner.js'
 
 const ada = user('ten_a', 'usr_ada')
 const folder = mkdtempSync(join(tmpdir(), 'pavan-views-'))
@@ -60,6 +61,25 @@ test('a version that rose is built beside the old one, which answers until the n
   await start(place, { ...notesService, views: [loud(Promise.resolve())] })
   expect(status()).toMatchObject({ version: 2, building: false })
   expect(await read(ids[0] as string)).toMatchObject({ title: 'ONE' })
+})
+
+test('a view takes little at once while it is built, and everything when readers have it', async () => {
+  await start(':memory:')
+  const id = await write('one')
+  await until(async () => (await read(id)).title === 'one')
+  const atOnce: number[] = []
+  const handle = jest.spyOn(ViewRunner.prototype, 'handle').mockImplementation(async function (this: ViewRunner, batch) {
+    atOnce.push(this.atOnce())
+    handle.mockRestore()
+    return this.handle(batch)
+  })
+  await service.core.views.rebuild('notes')
+  const later = jest.spyOn(ViewRunner.prototype, 'handle')
+  const second = await write('two')
+  await until(async () => (await read(second)).title === 'two')
+  expect(atOnce).toEqual([40])
+  expect(later.mock.contexts.filter(({ view }) => view.name === 'notes').map((runner) => runner.atOnce())).toContain(Infinity)
+  later.mockRestore()
 })
 
 test('while a view is rebuilt every read finds what was written, and writes go on', async () => {

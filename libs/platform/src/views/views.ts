@@ -91,8 +91,9 @@ export class Views {
     const running = this.#building.get(view.name)
     if (running) return running
     const work = async (): Promise<void> => {
-      const runner = await this.#run(view, generation)
+      const runner = await this.#run(view, generation, { calm: true })
       await this.#caughtUp(runner, this.#live.get(view.name))
+      runner.calm = false
       await this.#generations.live(view, generation)
       await this.#replace(view, runner)
       if (!this.rows.shared) await this.#generations.clear(view, Date.now())
@@ -121,8 +122,9 @@ export class Views {
     }
   }
 
-  async #run(view: ViewDefinition, generation: number): Promise<ViewRunner> {
+  async #run(view: ViewDefinition, generation: number, { calm = false } = {}): Promise<ViewRunner> {
     const runner = new ViewRunner(view, generation, this.rows, this.cipher, this.log, this.blindIndex)
+    runner.calm = calm
     await runner.open()
     this.#stops.set(runner, await this.transport.consume(runner))
     return runner
