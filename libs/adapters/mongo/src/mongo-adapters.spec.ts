@@ -147,6 +147,83 @@ whereMongo('MongoDB adapters', (url) => {
     expect(await one.apply([write(3, 'one')], to(6, 8))).toMatchObject({ applied: true })
   })
 
+  describe('a change that follows from what was read', () => {
+    const things = defineTable<Thing>({ name: 'things', version: 1, durability: 'full', indexes: {} })
+    const write = (key: string, n: number, by = 'one'): RowChange<Thing> => ({ op: 'put', table: things, key, row: { n, by } })
+    const to = (from: number, seq: number) => ({ consumer: 'c', context: 'x', p: 0, from, to: seq, durability: 'full' as const })
+    const copies = async () => {
+      const [{ rows: one }, { rows: other }] = [await open().portsFor('identity'), await open().portsFor('identity')]
+      for (const rows of [one, other]) await rows.open([things])
+      return { one, other, n: async (key: string) => (await other.get(things, key))?.n }
+    }
+
+    test.each([
+      ['a row', 1],
+      ['a row that was not there', undefined],
+    ])('is not made where another copy has changed %s since', async (_, before) => {
+      const { one, other, n } = await copies()
+      if (before !== undefined) await other.apply([write('k', before)])
+      const look = one.look({ sure: true })
+      expect((await look.get(things, 'k'))?.n).toBe(before)
+      await other.apply([write('k', 7, 'other')])
+      // What is read twice is the same twice.
+      expect((await look.get(things, 'k'))?.n).toBe(before)
+      expect(await one.apply([write('k', 2), write('beside', 2)], to(0, 5), look)).toEqual({ applied: false, because: 'stale' })
+      expect([await n('k'), await n('beside'), await other.checkpoint('c', 'x', 0, 'full')]).toEqual([7, undefined, 0])
+      const again = one.look({ sure: true })
+      expect((await again.get(things, 'k'))?.n).toBe(7)
+      expect(await one.apply([write('k', 8), write('beside', 8)], to(0, 5), again)).toMatchObject({ applied: true })
+      expect([await n('k'), await n('beside'), await other.checkpoint('c', 'x', 0, 'full')]).toEqual([8, 8, 5])
+    })
+
+    test('begins with what this copy has just written, as far as that still holds', async () => {
+      const { one, other, n } = await copies()
+      await one.apply([write('k', 1), write('read', 1)])
+      // Nobody was there: both the row that is written and the one that is only read.
+      const quick = one.look()
+      expect([(await quick.get(things, 'k'))?.n, (await quick.get(things, 'read'))?.n]).toEqual([1, 1])
+      expect(await one.apply([write('k', 2)], to(0, 1), quick)).toMatchObject({ applied: true })
+      for (const changed of ['k', 'read']) {
+        const look = one.look()
+        await look.get(things, 'k')
+        await look.get(things, 'read')
+        await other.apply([write(changed, 7, 'other')])
+        expect(await one.apply([write('k', 9)], to(1, 2), look)).toEqual({ applied: false, because: 'stale' })
+        expect(await n(changed)).toBe(7)
+        await one.apply([write('k', 1), write('read', 1)])
+      }
+    })
+
+    test('says which condition fails, and where the checkpoint stands, as without a look', async () => {
+      const { one, other } = await copies()
+      await other.apply([write('k', 1)], to(0, 3))
+      const look = one.look({ sure: true })
+      await look.get(things, 'k')
+      expect(await one.apply([{ op: 'insert', table: things, key: 'k', row: { n: 2, by: 'one' } }], to(3, 4), look)).toEqual({
+        applied: false,
+        because: 'condition',
+        failed: 0,
+      })
+      expect(await one.apply([write('k', 2)], to(0, 4), look)).toEqual({ applied: false, because: 'checkpoint', stored: 3 })
+      // Nothing to write: nothing to be in the way.
+      expect(await one.apply([], to(3, 4), look)).toMatchObject({ applied: true })
+    })
+
+    test('is made by two copies at once without losing any of it', async () => {
+      const { one, other, n } = await copies()
+      const raise = async (rows: typeof one, p: number) => {
+        for (let seq = 0; seq < 15;) {
+          const look = rows.look({ sure: seq % 2 === 1 })
+          const before = (await look.get(things, 'k'))?.n ?? 0
+          const { applied } = await rows.apply([write('k', before + 1)], { ...to(seq, seq + 1), p }, look)
+          if (applied) seq++
+        }
+      }
+      await Promise.all([raise(one, 0), raise(other, 1)])
+      expect(await n('k')).toBe(30)
+    })
+  })
+
   test('a clock that is five minutes off refuses to start, where the server tells its time', async () => {
     const now = () => Date.now() + 300_000
     const told = (await open().check()).some(({ sentence }) => sentence.startsWith('The clock'))

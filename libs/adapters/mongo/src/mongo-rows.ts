@@ -1,6 +1,15 @@
 /** Rows of one service in its database: one collection for each table. */
 import type { Clock } from '@pavan/kernel'
-import { Rows, type ApplyResult, type Checkpoint, type FindQuery, type Page, type RowChange, type TableDefinition } from '@pavan/platform/views/rows.js'
+import {
+  Rows,
+  type ApplyResult,
+  type Checkpoint,
+  type FindQuery,
+  type Look,
+  type Page,
+  type RowChange,
+  type TableDefinition,
+} from '@pavan/platform/views/rows.js'
 import { acknowledged, durable, nonce, prepare, type Db } from './database.js'
 import { KeyedMutex } from './keyed-mutex.js'
 import { end, idOf, separator } from './ordered-text.js'
@@ -8,6 +17,7 @@ import { crossing, isDuplicate, isTransient, jitter, persist } from './retry.js'
 import { RecentDocs } from './recent-docs.js'
 import { RowCommits, chunks } from './row-commits.js'
 import { entryImage, keysOf, Overlay, planned, play, removalsOf, type Entry, type Planned } from './row-plan.js'
+import { MongoLook, type Place, type Seen } from './mongo-look.js'
 import { encodeCursor, rangeOf } from './row-query.js'
 import {
   changeTo,
@@ -36,6 +46,14 @@ const sweepEveryMillis = 60_000
 const recoverEveryMillis = 5_000
 /** How long changes are tried again that others are always faster than, or that the database does not answer. */
 const patienceMs = 15_000
+
+const stale: ApplyResult = { applied: false, because: 'stale' }
+
+interface Applying {
+  readonly durability: Durability
+  readonly upTo: Checkpoint | undefined
+  readonly look: MongoLook | undefined
+}
 
 export class MongoRows extends Rows {
   readonly #db: Db
@@ -93,6 +111,19 @@ export class MongoRows extends Rows {
     })
   }
 
+  override look({ sure = false } = {}): Look {
+    return new MongoLook(sure, this.#clock, (shape, id) => this.#seen(shape, id, sure))
+  }
+
+  #seen(shape: RowShape, id: string, sure: boolean): Promise<Seen> {
+    return crossing(async () => {
+      const recent = sure ? undefined : this.#recent.get(shape.collection, id)
+      if (recent) return { shape, id, doc: recent, sure: false }
+      const [doc] = await this.#free(shape, () => this.#commits.rows(shape.collection).find({ _id: id }).toArray())
+      return { shape, id, doc, sure: true }
+    })
+  }
+
   find<R extends object>(table: TableDefinition<R>, query: FindQuery<R>): Promise<Page<R>> {
     return crossing(async () => {
       const shape = shapeOf(table)
@@ -128,7 +159,7 @@ export class MongoRows extends Rows {
     })
   }
 
-  async apply(changes: readonly RowChange<any>[], upTo?: Checkpoint): Promise<ApplyResult> {
+  async apply(changes: readonly RowChange<any>[], upTo?: Checkpoint, look?: Look): Promise<ApplyResult> {
     if (changes.length > 10_000) throw new RangeError(`one apply makes up to 10,000 changes, not ${changes.length}`)
     const durability = upTo?.durability ?? changes[0]?.table.durability
     if (durability === undefined) return { applied: true, counts: [] }
@@ -136,37 +167,68 @@ export class MongoRows extends Rows {
     const keys = keysOf(plan)
     if (upTo) keys.push({ shape: shapeOf(checkpoints), key: checkpointKey(upTo, durability) })
     return crossing(() =>
-      this.#local.run([...new Set(keys.map(({ shape, key }) => shape.collection + separator + key))], () => this.#apply(plan, keys, durability, upTo)),
+      this.#local.run([...new Set(keys.map(({ shape, key }) => shape.collection + separator + key))], () =>
+        this.#apply(plan, keys, { durability, upTo, look: look as MongoLook | undefined }),
+      ),
     )
   }
 
-  async #apply(plan: readonly Planned[], keys: readonly { shape: RowShape; key: string }[], durability: Durability, upTo?: Checkpoint): Promise<ApplyResult> {
-    if (plan.length === 1 && !upTo && (await this.#alone(plan[0] as Planned, durability))) return { applied: true, counts: [1] }
+  async #apply(plan: readonly Planned[], keys: readonly { shape: RowShape; key: string }[], { durability, upTo, look }: Applying): Promise<ApplyResult> {
+    const seen = look?.used ? look : undefined
+    if (plan.length === 1 && !upTo && !seen && (await this.#alone(plan[0] as Planned, durability))) return { applied: true, counts: [1] }
     const givingUp = performance.now() + patienceMs
     for (let attempt = 0; ; attempt++) {
       const now = this.#clock.now()
       // First with what this process has just written itself, as far as it is that; then with what is there.
-      const { overlay, remembered } = await this.#load(plan, keys, now, attempt === 0)
-      const sure = remembered.length === 0
+      const { overlay, remembered } = await this.#load(plan, keys, now, { guess: seen ? !seen.sure : attempt === 0, seen })
+      const sure = remembered.length === 0 && seen?.guessed !== true
       if (upTo) {
         const stored = this.#moveCheckpoint(overlay, upTo, durability)
         if (stored !== undefined && sure) return { applied: false, because: 'checkpoint', stored }
+        if (stored !== undefined && seen) return stale
         if (stored !== undefined) continue
       }
       const outcome = play(overlay, plan)
       if ('failed' in outcome && sure) return { applied: false, because: 'condition', failed: outcome.failed }
+      if ('failed' in outcome && seen) return stale
       if ('failed' in outcome) continue
       const writes = overlay.writes()
       // What is written is judged by the write; what is only read is not.
-      if (!remembered.every((entry) => writes.includes(entry))) continue
+      const unproved = remembered.filter((entry) => !writes.includes(entry))
+      if (seen ? !(await this.#unchanged([...unproved, ...seen.guessesBeside(writes)])) : unproved.length > 0) {
+        if (seen) return stale
+        continue
+      }
       try {
         if (writes.length === 0 || (await this.#writeAll(writes, durability, now))) return { applied: true, counts: outcome.counts }
       } catch (error) {
         if (!isTransient(error) || performance.now() > givingUp) throw error
       }
-      if (!sure) for (const { shape, id } of remembered) this.#recent.forget(shape.collection, id)
-      else await jitter(Math.max(1, attempt))
+      for (const { shape, id } of remembered) this.#recent.forget(shape.collection, id)
+      if (seen) {
+        for (const { shape, id } of writes) this.#recent.forget(shape.collection, id)
+        return stale
+      }
+      if (sure) await jitter(Math.max(1, attempt))
     }
+  }
+
+  /** Whether documents that this process remembers are what is stored. */
+  async #unchanged(places: readonly Place[]): Promise<boolean> {
+    const same = await Promise.all(
+      [...Map.groupBy(places, ({ shape }) => shape)].map(async ([shape, some]) => {
+        const filter = { _id: { $in: some.map(({ id }) => id) } }
+        const stored = await persist(() =>
+          this.#commits
+            .rows(shape.collection)
+            .find(filter, { projection: { v: 1, l: 1 } })
+            .toArray(),
+        )
+        const versions = new Map(stored.map(({ _id, v, l }) => [_id, l === undefined ? v : undefined]))
+        return some.every(({ id, doc }) => doc !== undefined && versions.get(id) === doc.v)
+      }),
+    )
+    return same.every(Boolean)
   }
 
   async #writeAll(writes: readonly Entry[], durability: Durability, now: number): Promise<boolean> {
@@ -234,12 +296,17 @@ export class MongoRows extends Rows {
     plan: readonly Planned[],
     keys: readonly { shape: RowShape; key: string }[],
     now: number,
-    guess: boolean,
+    { guess, seen }: { guess: boolean; seen: MongoLook | undefined },
   ): Promise<{ overlay: Overlay; remembered: Entry[] }> {
     const overlay = new Overlay(now)
     const remembered: Entry[] = []
     const wanted = new Map<RowShape, Map<string, string>>()
     for (const { shape, key } of keys) {
+      const known = seen?.of(shape, idOf(key))
+      if (known) {
+        overlay.add(shape, key, known.doc)
+        continue
+      }
       const recent = guess ? this.#recent.get(shape.collection, idOf(key)) : undefined
       if (recent) {
         overlay.add(shape, key, recent)

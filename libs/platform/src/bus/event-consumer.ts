@@ -2,7 +2,7 @@
  * What views and reactions share: a checkpoint per partition, committed with what was done; every event once;
  * a stream that fails is parked, the others go on.
  */
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises'
 import { streamName } from '@pavan/kernel'
 import type { StoredEvent } from '../events/event-store.js'
 import { isKnown, NewerSchema } from '../events/upcasters.js'
@@ -10,7 +10,7 @@ import { StorageUnavailable } from '../service/storage-unavailable.js'
 import type { Log } from '../telemetry/log.js'
 import { patch, put, remove } from '../views/changes.js'
 import type { Changes } from '../views/define-view.js'
-import type { Checkpoint, RowChange, Rows } from '../views/rows.js'
+import type { Checkpoint, Look, RowChange, Rows } from '../views/rows.js'
 import type { BusBatch } from './bus.js'
 import { Positions } from './positions.js'
 import { parkedEvents, parkedKey, type ParkedEvent } from './parked-events.js'
@@ -49,6 +49,25 @@ const storeAgainMs = 500
 /** A failure that another try cannot mend: the code and the event do not fit. Anything else thrown by storage is tried again by the bus. */
 const isDeterministic = (error: unknown): boolean => error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError
 
+/** What follows from the events of a batch so far and is not written yet. */
+export interface Unwritten {
+  readonly changes: Changes
+  /** Reads from which further changes follow. */
+  readonly get: Look['get']
+  /** Writes the changes of the events before this one. */
+  flush(): Promise<void>
+}
+
+/** A row was changed by another copy after it was read: the events are worked on once more. */
+class StaleLook extends Error {
+  override readonly name = 'StaleLook'
+  constructor() {
+    super('another copy changed rows that were read')
+  }
+}
+/** So often, before the bus brings the batch again. */
+const staleTries = 8
+
 export abstract class EventConsumer {
   readonly #positions: Positions
   readonly #parked = new Map<string, ParkedStream>()
@@ -72,7 +91,7 @@ export abstract class EventConsumer {
   }
 
   /** The changes that an event makes. A throw parks the event's stream. Undefined: the event is none of this consumer's. */
-  protected abstract process(event: StoredEvent, flush: () => Promise<void>, pending: Changes): Promise<Changes> | Changes | undefined
+  protected abstract process(event: StoredEvent, unwritten: Unwritten): Promise<Changes> | Changes | undefined
 
   /** Whether any event of a batch is this consumer's; where none is, none is looked at. */
   protected concernsAny(_batch: BusBatch): boolean {
@@ -95,7 +114,7 @@ export abstract class EventConsumer {
   /** Called by the bus; batches of several partitions run one after the other. */
   handle(batch: BusBatch): Promise<void> {
     this.#pending += batch.events.length
-    return this.exclusive(() => (batch.events.length <= this.atOnce() ? this.#handle(batch) : this.#inParts(batch))).finally(
+    return this.exclusive(() => (batch.events.length <= this.atOnce() ? this.#take(batch) : this.#inParts(batch))).finally(
       () => (this.#pending -= batch.events.length),
     )
   }
@@ -103,7 +122,7 @@ export abstract class EventConsumer {
   async #inParts({ context, p, events }: BusBatch): Promise<void> {
     for (let from = 0, size = this.atOnce(); from < events.length; from += size, size = this.atOnce()) {
       if (from > 0) await turn()
-      await this.#handle({ context, p, events: events.slice(from, from + size) })
+      await this.#take({ context, p, events: events.slice(from, from + size) })
     }
   }
 
@@ -201,13 +220,16 @@ export abstract class EventConsumer {
     const event = JSON.parse(row.event) as StoredEvent
     const key = parkedKey(this.name, event)
     try {
-      await this.again(event, async () => {
-        const changes = (await this.process(event, async () => {}, [])) ?? []
-        const result = await this.rows.apply([...changes, remove(parkedEvents, key, { attempts: row.attempts })])
-        if (result.applied) for (const listener of this.#listeners) listener(changes)
-        // The last change fails where another copy tried the same event meanwhile: what is left of the stream is read again.
-        else if (result.because === 'condition' && result.failed < changes.length) throw this.#unfit(changes, result.failed)
-      })
+      await this.again(event, () =>
+        this.#fromSure(async (look) => {
+          const changes = await this.#alone(event, look)
+          const result = await this.rows.apply([...changes, remove(parkedEvents, key, { attempts: row.attempts })], undefined, look)
+          if (result.applied) for (const listener of this.#listeners) listener(changes)
+          else if (result.because === 'stale') throw new StaleLook()
+          // The last change fails where another copy tried the same event meanwhile: what is left of the stream is read again.
+          else if (result.because === 'condition' && result.failed < changes.length) throw this.#unfit(changes, result.failed)
+        }),
+      )
       return true
     } catch (error) {
       const reason = describe(error)
@@ -246,7 +268,29 @@ export abstract class EventConsumer {
     return result
   }
 
-  async #handle(batch: BusBatch): Promise<void> {
+  #take(batch: BusBatch): Promise<void> {
+    return this.#fromSure((look) => this.#handle(batch, look))
+  }
+
+  /** Works from a quick look, and where that was not right any more from sure ones. */
+  async #fromSure(work: (look: Look) => Promise<void>): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await work(this.rows.look({ sure: attempt > 1 }))
+      } catch (error) {
+        if (!(error instanceof StaleLook) || attempt === staleTries) throw error
+        // Two copies that want the same row do not run in step.
+        if (attempt > 1) await pause(Math.random() * 10 * attempt)
+      }
+    }
+  }
+
+  /** The changes of an event by itself. */
+  async #alone(event: StoredEvent, { get }: Look): Promise<Changes> {
+    return (await this.process(event, { changes: [], get, flush: async () => {} })) ?? []
+  }
+
+  async #handle(batch: BusBatch, first: Look): Promise<void> {
     const { context, p, events } = batch
     let done = await this.position(context, p)
     if (this.#parked.size === 0 && !this.concernsAny(batch)) {
@@ -254,6 +298,14 @@ export abstract class EventConsumer {
       return last > done ? this.#advance([], { context, p, to: last, concerned: false }) : undefined
     }
     let pending: RowChange<any>[] = []
+    let look = first
+    const unwritten: Unwritten = {
+      get changes() {
+        return pending
+      },
+      get: (table, key) => look.get(table, key),
+      flush: () => flush(),
+    }
     /** Up to which event `pending` is complete. */
     let upTo = done
     /** Whether an event up to there was this consumer's business. */
@@ -266,8 +318,9 @@ export abstract class EventConsumer {
       pending = []
       const mine = concerned
       concerned = false
-      await this.#advance(changes, { context, p, to: upTo, concerned: mine })
+      await this.#advance(changes, { context, p, to: upTo, concerned: mine, look })
       done = upTo
+      look = this.rows.look()
     }
     for (const event of events) {
       if (event.position.seq <= upTo) continue
@@ -278,7 +331,7 @@ export abstract class EventConsumer {
         pending.push(this.#park(event, stream))
       } else {
         try {
-          const changes = this.process(event, flush, pending)
+          const changes = this.process(event, unwritten)
           const made = changes instanceof Promise ? await changes : changes
           if (made !== undefined) {
             pending.push(...made)
@@ -286,7 +339,7 @@ export abstract class EventConsumer {
           }
         } catch (error) {
           // It is not the event that is wrong: the bus brings the batch again until the rows are back.
-          if (error instanceof StorageUnavailable) throw error
+          if (error instanceof StorageUnavailable || error instanceof StaleLook) throw error
           parkedNow.add(nameOf(event))
           pending.push(this.#park(event, nameOf(event), error))
         }
@@ -326,9 +379,11 @@ export abstract class EventConsumer {
       const stream = nameOf(event)
       const { seq } = event.position
       try {
-        const parked = this.#parked.has(stream) && (await this.#isParked(stream))
-        const changes = parked ? [this.#park(event, stream)] : ((await this.process(event, async () => {}, [])) ?? [])
-        await this.#advance(changes, { context, p, to: seq, concerned: true })
+        await this.#fromSure(async (look) => {
+          const parked = this.#parked.has(stream) && (await this.#isParked(stream))
+          const changes = parked ? [this.#park(event, stream)] : await this.#alone(event, look)
+          await this.#advance(changes, { context, p, to: seq, concerned: true, look })
+        })
       } catch (error) {
         if (!isDeterministic(error)) throw error
         await this.#advance([this.#park(event, stream, error)], { context, p, to: seq, concerned: true })
@@ -336,7 +391,10 @@ export abstract class EventConsumer {
     }
   }
 
-  async #advance(changes: Changes, { context, p, to, concerned }: { context: string; p: number; to: number; concerned: boolean }): Promise<void> {
+  async #advance(
+    changes: Changes,
+    { context, p, to, concerned, look }: { context: string; p: number; to: number; concerned: boolean; look?: Look },
+  ): Promise<void> {
     const from = this.#positions.stored(context, p)
     if (changes.length === 0 && to - from < unstoredEvents) {
       if (!this.rows.shared) return this.#positions.moved(context, p, to, { stored: false })
@@ -346,7 +404,7 @@ export abstract class EventConsumer {
         return
       }
     }
-    await this.#write(changes, { consumer: this.name, context, p, from, to, durability: this.durability })
+    await this.#write(changes, { consumer: this.name, context, p, from, to, durability: this.durability }, look)
   }
 
   /** Stores how far this consumer is where the checkpoint says less; never rejects. What cannot be stored now is stored a little later. */
@@ -373,15 +431,16 @@ export abstract class EventConsumer {
     this.#storing = setTimeout(() => void this.#storePositions(), millis).unref()
   }
 
-  async #write(changes: Changes, checkpoint?: Checkpoint): Promise<void> {
-    const result = await this.rows.apply(changes, checkpoint)
+  async #write(changes: Changes, checkpoint: Checkpoint, look?: Look): Promise<void> {
+    const result = await this.rows.apply(changes, checkpoint, look)
     if (result.applied) {
       if (changes.length > 0) for (const listener of this.#listeners) listener(changes)
-      if (checkpoint) this.#positions.moved(checkpoint.context, checkpoint.p, checkpoint.to, { stored: true, from: checkpoint.from })
+      this.#positions.moved(checkpoint.context, checkpoint.p, checkpoint.to, { stored: true, from: checkpoint.from })
       return
     }
+    if (result.because === 'stale') throw new StaleLook()
     if (result.because === 'checkpoint') {
-      const { context, p } = checkpoint as Checkpoint
+      const { context, p } = checkpoint
       this.#positions.moved(context, p, result.stored, { stored: true })
       throw new Error(`${this.name}: another copy moved the checkpoint to ${result.stored}`)
     }

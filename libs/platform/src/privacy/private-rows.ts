@@ -1,5 +1,5 @@
 /** Rows whose declared personal field is encrypted under its subject's key on the way in and opened on the way out. */
-import { Rows, type ApplyResult, type Checkpoint, type FindQuery, type Page, type RowChange, type TableDefinition } from '../views/rows.js'
+import { Rows, type ApplyResult, type Checkpoint, type FindQuery, type Look, type Page, type RowChange, type TableDefinition } from '../views/rows.js'
 import { SubjectErased, type KeyRing } from './key-ring.js'
 
 type Row = Record<string, unknown>
@@ -35,8 +35,17 @@ export class PrivateRows extends Rows {
     return this.rows.checkpoint(consumer, context, p, durability)
   }
 
-  async get<R extends object>(table: TableDefinition<R>, key: string): Promise<R | undefined> {
-    const row = await this.rows.get(table, key)
+  get<R extends object>(table: TableDefinition<R>, key: string): Promise<R | undefined> {
+    return this.#get(this.rows, table, key)
+  }
+
+  override look(options?: { readonly sure?: boolean }): Look {
+    const below = this.rows.look(options)
+    return { below, get: (table, key) => this.#get(below, table, key) }
+  }
+
+  async #get<R extends object>(from: Look, table: TableDefinition<R>, key: string): Promise<R | undefined> {
+    const row = await from.get(table, key)
     return row && table.personal ? ((await this.#openRow(table as never, row as Row)) as R) : row
   }
 
@@ -46,9 +55,9 @@ export class PrivateRows extends Rows {
     return { ...page, items: (await Promise.all(page.items.map((row) => this.#openRow(table as never, row as Row)))) as R[] }
   }
 
-  async apply(changes: readonly RowChange<any>[], upTo?: Checkpoint): Promise<ApplyResult> {
+  async apply(changes: readonly RowChange<any>[], upTo?: Checkpoint, look?: Look): Promise<ApplyResult> {
     const sealed = changes.some(isPrivate) ? await Promise.all(changes.map((change) => this.#sealChange(change))) : changes
-    return this.rows.apply(sealed, upTo)
+    return this.rows.apply(sealed, upTo, look?.below)
   }
 
   async #openRow(table: Table, row: Row): Promise<Row> {

@@ -1,5 +1,5 @@
 /** Which generation of a view's tables is read now. Handlers and readers name a table; the physical one changes under them. */
-import { Rows, defineTable, type ApplyResult, type Checkpoint, type FindQuery, type Page, type RowChange, type TableDefinition } from './rows.js'
+import { Rows, defineTable, type ApplyResult, type Checkpoint, type FindQuery, type Look, type Page, type RowChange, type TableDefinition } from './rows.js'
 
 /** Points from a view to its live generation: view version × 1,000 + number of the rebuild. */
 export interface ViewPointer {
@@ -70,10 +70,16 @@ export class MappedRows extends Rows {
     return this.rows.checkpoint(consumer, context, p, durability)
   }
 
-  apply(changes: readonly RowChange<any>[], upTo?: Checkpoint): Promise<ApplyResult> {
+  override look(options?: { readonly sure?: boolean }): Look {
+    const below = this.rows.look(options)
+    return { below, get: (table, key) => below.get(this.map(table), key) }
+  }
+
+  apply(changes: readonly RowChange<any>[], upTo?: Checkpoint, look?: Look): Promise<ApplyResult> {
     return this.rows.apply(
       changes.map((change) => this.#change(change)),
       upTo,
+      look?.below,
     )
   }
 

@@ -95,6 +95,15 @@ export type ApplyResult =
   | { readonly applied: true; /** Rows changed, by change. */ readonly counts: readonly number[] }
   | { readonly applied: false; readonly because: 'condition'; readonly failed: number }
   | { readonly applied: false; readonly because: 'checkpoint'; readonly stored: number }
+  /** A row that was read through the look that was handed in is not as it was any more. */
+  | { readonly applied: false; readonly because: 'stale' }
+
+/** Reads from which changes are worked out. */
+export interface Look {
+  get<R extends object>(table: TableDefinition<R>, key: string): Promise<R | undefined>
+  /** The look of the rows below, where one kind of rows stands on another. */
+  readonly below?: Look
+}
 
 export abstract class Rows {
   /**
@@ -114,8 +123,16 @@ export abstract class Rows {
   abstract open(tables: readonly TableDefinition<any>[]): Promise<void>
   abstract get<R extends object>(table: TableDefinition<R>, key: string): Promise<R | undefined>
   abstract find<R extends object>(table: TableDefinition<R>, query: FindQuery<R>): Promise<Page<R>>
+  /**
+   * For changes that follow from what is there. An `apply` that is handed the look does nothing where somebody else has changed a row since it was read through it,
+   * and answers `stale`: the changes are to be worked out anew then, from a look that is `sure`, because the first one may be of a moment ago.
+   * Where nobody else writes the tables it is a plain read.
+   */
+  look(_options?: { readonly sure?: boolean }): Look {
+    return this
+  }
   /** All changes and the checkpoint, or nothing. All tables of one call have the same durability. Up to 10,000 changes. */
-  abstract apply(changes: readonly RowChange<any>[], upTo?: Checkpoint): Promise<ApplyResult>
+  abstract apply(changes: readonly RowChange<any>[], upTo?: Checkpoint, look?: Look): Promise<ApplyResult>
   /** Stored sequence number of a consumer; 0 when it has none. */
   abstract checkpoint(consumer: string, context: string, p: number, durability: Checkpoint['durability']): Promise<number>
   /** Removes a table and its rows (an old view version). */

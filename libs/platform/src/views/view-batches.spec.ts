@@ -99,6 +99,45 @@ describe('a batch of events that each read what the one before has written', () 
   })
 })
 
+test('what an event read before the changes of earlier ones were written is read again', async () => {
+  const read: unknown[] = []
+  await run(2, async (current) => {
+    const seen = [(await current.get(lasting, 'other'))?.n, (await current.get(lasting, 'one'))?.n]
+    read.push(seen)
+    return [add(lasting, 'one', { n: 1 }, { n: 0 }), put(lasting, 'other', { n: seen[1] ?? 0 })]
+  })
+  expect(read).toEqual([
+    [undefined, undefined],
+    [0, 1],
+    [0, 1],
+  ])
+  expect(await row(lasting)).toEqual({ n: 2 })
+})
+
+describe('a row that another copy has changed since it was read', () => {
+  const increase = async (current: Current) => [put(lasting, 'one', { n: ((await current.get(lasting, 'one'))?.n ?? 0) + 1 })]
+  const stale = { applied: false, because: 'stale' } as const
+
+  it('has the events worked on again from a sure look, each once', async () => {
+    const shared = (await sharedAdapters(adapters).portsFor('spec')).rows
+    const look = jest.spyOn(shared, 'look')
+    jest.spyOn(shared, 'apply').mockResolvedValueOnce(stale).mockResolvedValueOnce(stale)
+    const runner = await runnerOf(increase, shared)
+    await runner.handle({ context: 'authorization', p: 0, events: [event(1), event(2), event(3)] })
+    expect(look.mock.calls.slice(0, 3).map(([options]) => options?.sure)).toEqual([false, true, true])
+    expect(await row(lasting)).toEqual({ n: 3 })
+    expect(runner.status()).toMatchObject({ pending: 0, parked: [] })
+  })
+
+  it('leaves the batch to the bus where it goes on for too long, and parks nothing', async () => {
+    const shared = (await sharedAdapters(adapters).portsFor('spec')).rows
+    const apply = jest.spyOn(shared, 'apply').mockResolvedValue(stale)
+    const runner = await runnerOf(increase, shared)
+    await expect(runner.handle({ context: 'authorization', p: 0, events: [event(1)] })).rejects.toThrow('another copy changed rows')
+    expect([apply.mock.calls.length, runner.status().parked]).toEqual([8, []])
+  })
+})
+
 describe('a view that is built beside the one that people read', () => {
   const counting = async (count: number, over = rows) => {
     const apply = jest.spyOn(rows, 'apply')
@@ -106,7 +145,10 @@ describe('a view that is built beside the one that people read', () => {
     runner.calm = true
     let turns = 0
     let going = true
-    const turn = (): void => void (going && setImmediate(turn, turns++))
+    const turn = (): void => {
+      turns++
+      if (going) setImmediate(turn)
+    }
     turn()
     await runner.handle({ context: 'authorization', p: 0, events: Array.from({ length: count }, (_, i) => event(i + 1)) })
     going = false

@@ -3,7 +3,7 @@ import type { Attributes } from '@opentelemetry/api'
 import { contextsOf } from '@pavan/contracts'
 import { typesOf } from '../bus/batch-types.js'
 import type { BusBatch } from '../bus/bus.js'
-import { EventConsumer } from '../bus/event-consumer.js'
+import { EventConsumer, type Unwritten } from '../bus/event-consumer.js'
 import type { StoredEvent } from '../events/event-store.js'
 import { upcast } from '../events/upcasters.js'
 import type { BlindIndex } from '../privacy/blind-index.js'
@@ -143,7 +143,7 @@ export class ViewRunner extends EventConsumer {
     const changes: Changes[] = []
     for (const event of events) {
       try {
-        changes.push((await this.process(event, async () => {}, [])) ?? [])
+        changes.push((await this.process(event, { changes: [], get: (table, key) => this.rows.get(table, key), flush: async () => {} })) ?? [])
       } catch {
         // Whoever applies the event says why it cannot be; rows that do not change are not old.
       }
@@ -155,27 +155,37 @@ export class ViewRunner extends EventConsumer {
     return this.#handlers.some(batch)
   }
 
-  protected process(stored: StoredEvent, flush: () => Promise<void>, pending: Changes): Promise<Changes> | undefined {
+  protected process(stored: StoredEvent, unwritten: Unwritten): Promise<Changes> | undefined {
     const handlers = this.#handlers.of(stored)
-    return handlers.length === 0 ? undefined : this.#run(handlers, stored, flush, pending)
+    return handlers.length === 0 ? undefined : this.#run(handlers, stored, unwritten)
   }
 
-  async #run(handlers: readonly ViewHandler[], stored: StoredEvent, flush: () => Promise<void>, pending: Changes): Promise<Changes> {
+  async #run(handlers: readonly ViewHandler[], stored: StoredEvent, unwritten: Unwritten): Promise<Changes> {
     const event = await this.cipher.open(upcast(stored), this.view.origins ? withOrigin : personalOnly)
+    /** Rows that were read before the changes of earlier events were written: the look that they were read through is gone then. */
+    let reads = 0
+    let early = false
     const current: Current = {
       get: async (table, key) => {
-        const last = lastTouching(pending, table.name, key)
+        const last = lastTouching(unwritten.changes, table.name, key)
         // A row that is written as a whole, and does not expire, is what a reader would get.
-        if (last?.op === 'put' && !table.expires) return last.row as never
-        if (last) await flush()
-        return this.rows.get(table, key)
+        if (last?.op === 'put' && !table.expires) {
+          reads++
+          return last.row as never
+        }
+        if (last) {
+          await unwritten.flush()
+          early ||= reads > 0
+        }
+        reads++
+        return unwritten.get(table, key)
       },
       blind: async (tenant, name, value) => (await this.blindIndex()).of(tenant, name, value),
     }
-    if (handlers.length === 1) return (handlers[0] as ViewHandler)(event, current)
     const changes: RowChange<any>[] = []
     for (const handle of handlers) changes.push(...(await handle(event, current)))
-    return changes
+    // Handlers do nothing but answer: asked again, they read through one look.
+    return early ? this.#run(handlers, stored, unwritten) : changes
   }
 }
 
