@@ -1,6 +1,7 @@
 /** Rows of one service in its database: one collection for each table. */
 import type { Clock } from '@pavan/kernel'
 import {
+  checkpointsOf,
   Rows,
   type ApplyResult,
   type Checkpoint,
@@ -9,6 +10,7 @@ import {
   type Page,
   type RowChange,
   type TableDefinition,
+  type UpTo,
 } from '@pavan/platform/views/rows.js'
 import { acknowledged, durable, nonce, prepare, type Db } from './database.js'
 import { KeyedMutex } from './keyed-mutex.js'
@@ -51,7 +53,7 @@ const stale: ApplyResult = { applied: false, because: 'stale' }
 
 interface Applying {
   readonly durability: Durability
-  readonly upTo: Checkpoint | undefined
+  readonly moved: readonly Checkpoint[]
   readonly look: MongoLook | undefined
 }
 
@@ -61,6 +63,8 @@ export class MongoRows extends Rows {
   readonly #commits: RowCommits
   readonly #local = new KeyedMutex()
   readonly #recent = new RecentDocs()
+  /** Checkpoints of what concerns nobody are stored again after seconds, and by nobody else as long as partitions stay. */
+  readonly #recentCheckpoints = new RecentDocs(30_000)
   readonly #opened = new Map<string, RowShape>()
   readonly #timers: readonly NodeJS.Timeout[]
 
@@ -159,35 +163,34 @@ export class MongoRows extends Rows {
     })
   }
 
-  async apply(changes: readonly RowChange<any>[], upTo?: Checkpoint, look?: Look): Promise<ApplyResult> {
+  async apply(changes: readonly RowChange<any>[], upTo?: UpTo, look?: Look): Promise<ApplyResult> {
     if (changes.length > 10_000) throw new RangeError(`one apply makes up to 10,000 changes, not ${changes.length}`)
-    const durability = upTo?.durability ?? changes[0]?.table.durability
+    const moved = checkpointsOf(upTo)
+    const durability = moved[0]?.durability ?? changes[0]?.table.durability
     if (durability === undefined) return { applied: true, counts: [] }
     const plan = changes.map((change) => planned(change, durability))
     const keys = keysOf(plan)
-    if (upTo) keys.push({ shape: shapeOf(checkpoints), key: checkpointKey(upTo, durability) })
+    for (const one of moved) keys.push({ shape: shapeOf(checkpoints), key: checkpointKey(one, durability) })
     return crossing(() =>
       this.#local.run([...new Set(keys.map(({ shape, key }) => shape.collection + separator + key))], () =>
-        this.#apply(plan, keys, { durability, upTo, look: look as MongoLook | undefined }),
+        this.#apply(plan, keys, { durability, moved, look: look as MongoLook | undefined }),
       ),
     )
   }
 
-  async #apply(plan: readonly Planned[], keys: readonly { shape: RowShape; key: string }[], { durability, upTo, look }: Applying): Promise<ApplyResult> {
+  async #apply(plan: readonly Planned[], keys: readonly { shape: RowShape; key: string }[], { durability, moved, look }: Applying): Promise<ApplyResult> {
     const seen = look?.used ? look : undefined
-    if (plan.length === 1 && !upTo && !seen && (await this.#alone(plan[0] as Planned, durability))) return { applied: true, counts: [1] }
+    if (plan.length === 1 && moved.length === 0 && !seen && (await this.#alone(plan[0] as Planned, durability))) return { applied: true, counts: [1] }
     const givingUp = performance.now() + patienceMs
     for (let attempt = 0; ; attempt++) {
       const now = this.#clock.now()
       // First with what this process has just written itself, as far as it is that; then with what is there.
       const { overlay, remembered } = await this.#load(plan, keys, now, { guess: seen ? !seen.sure : attempt === 0, seen })
       const sure = remembered.length === 0 && seen?.guessed !== true
-      if (upTo) {
-        const stored = this.#moveCheckpoint(overlay, upTo, durability)
-        if (stored !== undefined && sure) return { applied: false, because: 'checkpoint', stored }
-        if (stored !== undefined && seen) return stale
-        if (stored !== undefined) continue
-      }
+      const stored = this.#moveCheckpoints(overlay, moved)
+      if (stored !== undefined && sure) return { applied: false, because: 'checkpoint', stored }
+      if (stored !== undefined && seen) return stale
+      if (stored !== undefined) continue
       const outcome = play(overlay, plan)
       if ('failed' in outcome && sure) return { applied: false, because: 'condition', failed: outcome.failed }
       if ('failed' in outcome && seen) return stale
@@ -204,9 +207,9 @@ export class MongoRows extends Rows {
       } catch (error) {
         if (!isTransient(error) || performance.now() > givingUp) throw error
       }
-      for (const { shape, id } of remembered) this.#recent.forget(shape.collection, id)
+      for (const { shape, id } of remembered) this.#recentOf(shape).forget(shape.collection, id)
       if (seen) {
-        for (const { shape, id } of writes) this.#recent.forget(shape.collection, id)
+        for (const { shape, id } of writes) this.#recentOf(shape).forget(shape.collection, id)
         return stale
       }
       if (sure) await jitter(Math.max(1, attempt))
@@ -231,13 +234,17 @@ export class MongoRows extends Rows {
     return same.every(Boolean)
   }
 
+  #recentOf({ collection }: RowShape): RecentDocs {
+    return collection === shapeOf(checkpoints).collection ? this.#recentCheckpoints : this.#recent
+  }
+
   async #writeAll(writes: readonly Entry[], durability: Durability, now: number): Promise<boolean> {
     const v = writes.length === 1 ? await this.#write(writes[0] as Entry, durability, now) : await this.#commits.commit(writes, durability)
     if (v === undefined) return false
     for (const entry of writes) {
       const image = entryImage(entry)
-      if (image) this.#recent.remember(entry.shape.collection, docAfter(entry, image, v))
-      else this.#recent.forget(entry.shape.collection, entry.id)
+      if (image) this.#recentOf(entry.shape).remember(entry.shape.collection, docAfter(entry, image, v))
+      else this.#recentOf(entry.shape).forget(entry.shape.collection, entry.id)
     }
     return true
   }
@@ -307,7 +314,7 @@ export class MongoRows extends Rows {
         overlay.add(shape, key, known.doc)
         continue
       }
-      const recent = guess ? this.#recent.get(shape.collection, idOf(key)) : undefined
+      const recent = guess ? this.#recentOf(shape).get(shape.collection, idOf(key)) : undefined
       if (recent) {
         overlay.add(shape, key, recent)
         const entry = overlay.of(shape, key)
@@ -340,13 +347,15 @@ export class MongoRows extends Rows {
     return found
   }
 
-  /** Lets the checkpoint change with the rows, or answers where it stands instead. */
-  #moveCheckpoint(overlay: Overlay, upTo: Checkpoint, durability: Durability): number | undefined {
-    const entry = overlay.of(shapeOf(checkpoints), checkpointKey(upTo, durability))
-    const stored = entry.json === undefined ? 0 : (JSON.parse(entry.json) as { seq: number }).seq
-    if (stored !== upTo.from) return stored
-    entry.json = JSON.stringify({ seq: upTo.to })
-    entry.changed = true
+  /** Lets the checkpoints change with the rows, or answers where one stands instead. */
+  #moveCheckpoints(overlay: Overlay, moved: readonly Checkpoint[]): number | undefined {
+    for (const { from, to, durability, ...place } of moved) {
+      const entry = overlay.of(shapeOf(checkpoints), checkpointKey(place, durability))
+      const stored = entry.json === undefined ? 0 : (JSON.parse(entry.json) as { seq: number }).seq
+      if (stored !== from) return stored
+      entry.json = JSON.stringify({ seq: to })
+      entry.changed = true
+    }
     return undefined
   }
 

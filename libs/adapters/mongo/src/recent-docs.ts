@@ -4,17 +4,18 @@
  */
 import type { RowDoc } from './row-shape.js'
 
-/** Older than so many milliseconds somebody else may have been there, and a vain attempt costs more than a look. */
-const keptFor = 2_000
 const most = 5_000
 
 export class RecentDocs {
   readonly #docs = new Map<string, { readonly doc: RowDoc; readonly at: number }>()
   #trimming = false
 
+  /** Milliseconds: later somebody else may have been there, and a vain attempt costs more than a look. */
+  constructor(private readonly keptFor = 2_000) {}
+
   get(collection: string, id: string): RowDoc | undefined {
     const known = this.#docs.get(`${collection}/${id}`)
-    return known && performance.now() - known.at < keptFor ? known.doc : undefined
+    return known && performance.now() - known.at < this.keptFor ? known.doc : undefined
   }
 
   remember(collection: string, doc: RowDoc): void {
@@ -30,7 +31,7 @@ export class RecentDocs {
   }
 
   #trim(): void {
-    const oldest = performance.now() - keptFor
+    const oldest = performance.now() - this.keptFor
     for (const [place, { at }] of this.#docs) {
       if (at > oldest && this.#docs.size <= most) break
       this.#docs.delete(place)
@@ -41,6 +42,6 @@ export class RecentDocs {
     setTimeout(() => {
       this.#trimming = false
       this.#trim()
-    }, keptFor).unref()
+    }, this.keptFor).unref()
   }
 }

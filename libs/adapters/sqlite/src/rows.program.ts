@@ -24,7 +24,7 @@ export type EncodedChange =
 
 export type EncodedCheckpoint = readonly [consumer: string, context: string, p: number, from: number, to: number]
 
-export type ApplyWrite = readonly [program: 'apply', now: number, changes: readonly EncodedChange[], checkpoint: EncodedCheckpoint | null]
+export type ApplyWrite = readonly [program: 'apply', now: number, changes: readonly EncodedChange[], checkpoints: readonly EncodedCheckpoint[]]
 
 export type ApplyAnswer = readonly ['applied', readonly number[]] | readonly ['condition', failed: number] | readonly ['checkpoint', stored: number]
 
@@ -34,9 +34,8 @@ const failed = -1
 export const selectCheckpoint = 'SELECT seq FROM checkpoints WHERE consumer = ? AND context = ? AND p = ?'
 
 export const apply = (on: Connection, args: readonly unknown[]): ApplyAnswer => {
-  const [, now, changes, checkpoint] = args as unknown as ApplyWrite
-  if (checkpoint) {
-    const [consumer, context, p, from] = checkpoint
+  const [, now, changes, checkpoints] = args as unknown as ApplyWrite
+  for (const [consumer, context, p, from] of checkpoints) {
     const row = on.statement(selectCheckpoint).get(consumer, context, p) as { seq: number } | undefined
     const stored = row?.seq ?? 0
     if (stored !== from) return ['checkpoint', stored]
@@ -57,8 +56,7 @@ export const apply = (on: Connection, args: readonly unknown[]): ApplyAnswer => 
     counts[i] = count
   }
   if (undoable) on.statement('RELEASE changes').run()
-  if (checkpoint) {
-    const [consumer, context, p, , to] = checkpoint
+  for (const [consumer, context, p, , to] of checkpoints) {
     on.statement('INSERT INTO checkpoints (consumer, context, p, seq) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET seq = excluded.seq').run(
       consumer,
       context,

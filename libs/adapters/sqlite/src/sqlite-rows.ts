@@ -1,6 +1,16 @@
 /** Rows of one service in two files: durable tables beside the events, rebuildable ones in a file of their own. */
 import type { Clock } from '@pavan/kernel'
-import { Rows, type ApplyResult, type Checkpoint, type FindQuery, type Page, type RowChange, type TableDefinition } from '@pavan/platform/views/rows.js'
+import {
+  checkpointsOf,
+  Rows,
+  type ApplyResult,
+  type Checkpoint,
+  type FindQuery,
+  type Page,
+  type RowChange,
+  type TableDefinition,
+  type UpTo,
+} from '@pavan/platform/views/rows.js'
 import type { Db } from './db.js'
 import { find } from './row-query.js'
 import { encodeChange, shapeOf, weightOf } from './row-encoding.js'
@@ -58,13 +68,14 @@ export class SqliteRows extends Rows {
     return find(this.#db(table.durability).reader, table, query, this.#options.clock.now())
   }
 
-  async apply(changes: readonly RowChange<any>[], upTo?: Checkpoint): Promise<ApplyResult> {
+  async apply(changes: readonly RowChange<any>[], upTo?: UpTo): Promise<ApplyResult> {
     if (changes.length > 10_000) throw new RangeError(`one apply makes up to 10,000 changes, not ${changes.length}`)
-    const durability = upTo?.durability ?? changes[0]?.table.durability
+    const checkpoints = checkpointsOf(upTo)
+    const durability = checkpoints[0]?.durability ?? changes[0]?.table.durability
     if (durability === undefined) return { applied: true, counts: [] }
-    const checkpoint: EncodedCheckpoint | null = upTo ? [upTo.consumer, upTo.context, upTo.p, upTo.from, upTo.to] : null
+    const moved = checkpoints.map(({ consumer, context, p, from, to }): EncodedCheckpoint => [consumer, context, p, from, to])
     const encoded = changes.map((change) => encodeChange(change, durability))
-    const answer = await this.#db(durability).write<ApplyAnswer>(['apply', this.#options.clock.now(), encoded, checkpoint], weightOf(changes))
+    const answer = await this.#db(durability).write<ApplyAnswer>(['apply', this.#options.clock.now(), encoded, moved], weightOf(changes))
     switch (answer[0]) {
       case 'applied':
         return { applied: true, counts: answer[1] }

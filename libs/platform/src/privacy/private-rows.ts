@@ -1,5 +1,15 @@
 /** Rows whose declared personal field is encrypted under its subject's key on the way in and opened on the way out. */
-import { Rows, type ApplyResult, type Checkpoint, type FindQuery, type Look, type Page, type RowChange, type TableDefinition } from '../views/rows.js'
+import {
+  Rows,
+  type ApplyResult,
+  type Checkpoint,
+  type FindQuery,
+  type Look,
+  type Page,
+  type RowChange,
+  type TableDefinition,
+  type UpTo,
+} from '../views/rows.js'
 import { SubjectErased, type KeyRing } from './key-ring.js'
 
 type Row = Record<string, unknown>
@@ -55,7 +65,7 @@ export class PrivateRows extends Rows {
     return { ...page, items: (await Promise.all(page.items.map((row) => this.#openRow(table as never, row as Row)))) as R[] }
   }
 
-  async apply(changes: readonly RowChange<any>[], upTo?: Checkpoint, look?: Look): Promise<ApplyResult> {
+  async apply(changes: readonly RowChange<any>[], upTo?: UpTo, look?: Look): Promise<ApplyResult> {
     const sealed = changes.some(isPrivate) ? await Promise.all(changes.map((change) => this.#sealChange(change))) : changes
     return this.rows.apply(sealed, upTo, look?.below)
   }

@@ -409,6 +409,19 @@ export const rowsContract = (create: (clock: ManualClock) => Promise<RowsUnderTe
         expect(await rows.get(items, 'b')).toBeUndefined()
       })
 
+      test('the checkpoints of several partitions are stored as one, or none of them', async () => {
+        const both = (a: number, b: number, to: number) => [
+          { ...upTo(a, to), p: 0 },
+          { ...upTo(b, to), p: 1 },
+        ]
+        expect(await rows.apply([put('a', { count: 1 })], both(0, 0, 5))).toEqual(applied(1))
+        expect([await stored(), await stored('view', 'identity', 1)]).toEqual([5, 5])
+        expect(await rows.apply([put('a', { count: 2 })], both(5, 4, 9))).toEqual({ applied: false, because: 'checkpoint', stored: 5 })
+        expect([await stored(), await stored('view', 'identity', 1), (await rows.get(items, 'a'))?.count]).toEqual([5, 5, 1])
+        expect(await rows.apply([], both(5, 5, 9))).toEqual(applied())
+        expect([await stored(), await stored('view', 'identity', 1)]).toEqual([9, 9])
+      })
+
       test('of 20 parallel deliveries of one batch exactly one counts', async () => {
         const add: RowChange<Item> = { op: 'add', table: items, key: 'n', by: { count: 1 }, row: { tenant: 't', id: 'n' } }
         const results = await Promise.all(Array.from({ length: 20 }, () => rows.apply([add], upTo(0, 3))))

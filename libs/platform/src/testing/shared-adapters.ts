@@ -1,5 +1,5 @@
 /** Embedded ports that several copies of a service use together, as they would use those of a distributed store. */
-import { Rows, type ApplyResult, type Checkpoint, type FindQuery, type Page, type RowChange, type TableDefinition } from '../views/rows.js'
+import { Rows, type ApplyResult, type Checkpoint, type FindQuery, type Page, type RowChange, type TableDefinition, type UpTo } from '../views/rows.js'
 import type { Adapters } from '../service/adapters.js'
 
 class SharedRows extends Rows {
@@ -23,7 +23,7 @@ class SharedRows extends Rows {
     return this.rows.find(table, query)
   }
 
-  apply(changes: readonly RowChange<any>[], upTo?: Checkpoint): Promise<ApplyResult> {
+  apply(changes: readonly RowChange<any>[], upTo?: UpTo): Promise<ApplyResult> {
     return this.rows.apply(changes, upTo)
   }
 

@@ -1,5 +1,16 @@
 /** Which generation of a view's tables is read now. Handlers and readers name a table; the physical one changes under them. */
-import { Rows, defineTable, type ApplyResult, type Checkpoint, type FindQuery, type Look, type Page, type RowChange, type TableDefinition } from './rows.js'
+import {
+  Rows,
+  defineTable,
+  type ApplyResult,
+  type Checkpoint,
+  type FindQuery,
+  type Look,
+  type Page,
+  type RowChange,
+  type TableDefinition,
+  type UpTo,
+} from './rows.js'
 
 /** Points from a view to its live generation: view version × 1,000 + number of the rebuild. */
 export interface ViewPointer {
@@ -75,7 +86,7 @@ export class MappedRows extends Rows {
     return { below, get: (table, key) => below.get(this.map(table), key) }
   }
 
-  apply(changes: readonly RowChange<any>[], upTo?: Checkpoint, look?: Look): Promise<ApplyResult> {
+  apply(changes: readonly RowChange<any>[], upTo?: UpTo, look?: Look): Promise<ApplyResult> {
     return this.rows.apply(
       changes.map((change) => this.#change(change)),
       upTo,

@@ -91,9 +91,21 @@ export interface Checkpoint {
   readonly durability: 'full' | 'rebuildable'
 }
 
+/** Several where one commit does the work of several partitions. */
+export type UpTo = Checkpoint | readonly Checkpoint[]
+
+/** The checkpoints of an apply, with their durability. */
+export const checkpointsOf = (upTo: UpTo | undefined): readonly Checkpoint[] => {
+  if (upTo === undefined) return []
+  const all = 'consumer' in upTo ? [upTo] : upTo
+  if (all.some(({ durability }) => durability !== all[0]?.durability)) throw new TypeError('checkpoints of one commit have one durability')
+  return all
+}
+
 export type ApplyResult =
   | { readonly applied: true; /** Rows changed, by change. */ readonly counts: readonly number[] }
   | { readonly applied: false; readonly because: 'condition'; readonly failed: number }
+  /** `stored`: where the first checkpoint stands that is not as it was believed. */
   | { readonly applied: false; readonly because: 'checkpoint'; readonly stored: number }
   /** A row that was read through the look that was handed in is not as it was any more. */
   | { readonly applied: false; readonly because: 'stale' }
@@ -131,8 +143,11 @@ export abstract class Rows {
   look(_options?: { readonly sure?: boolean }): Look {
     return this
   }
-  /** All changes and the checkpoint, or nothing. All tables of one call have the same durability. Up to 10,000 changes. */
-  abstract apply(changes: readonly RowChange<any>[], upTo?: Checkpoint, look?: Look): Promise<ApplyResult>
+  /**
+   * All changes and the checkpoints, or nothing. All tables and checkpoints of one call have the same durability, and each checkpoint is another partition's.
+   * Up to 10,000 changes.
+   */
+  abstract apply(changes: readonly RowChange<any>[], upTo?: UpTo, look?: Look): Promise<ApplyResult>
   /** Stored sequence number of a consumer; 0 when it has none. */
   abstract checkpoint(consumer: string, context: string, p: number, durability: Checkpoint['durability']): Promise<number>
   /** Removes a table and its rows (an old view version). */

@@ -9,6 +9,7 @@ import { ServiceUnderTest, user } from '@pavan/platform/testing/service-under-te
 import { until } from '@pavan/platform/testing/until.js'
 import { KeyRing } from '@pavan/platform/privacy/key-ring.js'
 import type { StoredEvent } from '@pavan/platform/events/event-store.js'
+import { checkpointsOf } from '@pavan/platform/views/rows.js'
 import { sqliteAdapters } from '@pavan/sqlite'
 import { auditService } from './audit.service.js'
 import { AuditWriter } from './log/audit-writer.js'
@@ -160,27 +161,52 @@ describe('the audit log', () => {
     expect(await exported(system)).toEqual(before)
   })
 
+  const made = (context: string, from: number, count: number) =>
+    Array.from(
+      { length: count },
+      (_, i) =>
+        ({
+          id: `evt_${context}_${from + i}`,
+          type: 'mail.sent',
+          schema: 1,
+          context,
+          stream: { tenant, category: 'mail', id: `m${from + i}` },
+          version: 1,
+          position: { p: 0, seq: from + i },
+          at: 1,
+          data: {},
+          meta: { actor: { type: 'system', id: 'spec' } },
+        }) as StoredEvent,
+    )
+
+  test('writes what comes from several partitions at once as one, and lets none of them stand in the way of the others', async () => {
+    const system = await startWithAdministrators()
+    const writer = system.host.get(AuditWriter)
+    const apply = jest.spyOn(system.core.rows, 'apply')
+    const stored = (context: string) => system.core.rows.checkpoint('audit-log', context, 0, 'full')
+    const [profiles, analytics] = [made('profiles', 1, 5), made('analytics', 1, 5)]
+    await Promise.all([writer.handle({ context: 'profiles', p: 0, events: profiles }), writer.handle({ context: 'analytics', p: 0, events: analytics })])
+    expect(apply.mock.calls.map(([, upTo]) => checkpointsOf(upTo).map(({ context, to }) => [context, to]))).toEqual([
+      [
+        ['profiles', 5],
+        ['analytics', 5],
+      ],
+    ])
+    const wrong = [{ ...(made('profiles', 6, 1)[0] as StoredEvent), data: { n: 1n } }]
+    const outcomes = await Promise.allSettled([
+      writer.handle({ context: 'profiles', p: 0, events: wrong }),
+      writer.handle({ context: 'analytics', p: 0, events: made('analytics', 6, 1) }),
+    ])
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled'])
+    expect([await stored('profiles'), await stored('analytics')]).toEqual([5, 6])
+    await writer.handle({ context: 'profiles', p: 0, events: made('profiles', 6, 1) })
+    expect(await stored('profiles')).toBe(6)
+  })
+
   test('has no gap and no double when two copies of the service append at the same moment', async () => {
     const system = await startWithAdministrators()
     const other = new AuditWriter(system.core.rows, system.core.log)
     const writer = system.host.get(AuditWriter)
-    const made = (context: string, from: number, count: number) =>
-      Array.from(
-        { length: count },
-        (_, i) =>
-          ({
-            id: `evt_${context}_${from + i}`,
-            type: 'mail.sent',
-            schema: 1,
-            context,
-            stream: { tenant, category: 'mail', id: `m${from + i}` },
-            version: 1,
-            position: { p: 0, seq: from + i },
-            at: 1,
-            data: {},
-            meta: { actor: { type: 'system', id: 'spec' } },
-          }) as StoredEvent,
-      )
     for (let round = 0; round < 5; round++) {
       await Promise.all([
         writer.handle({ context: 'profiles', p: 0, events: made('profiles', round * 20 + 1, 20) }),

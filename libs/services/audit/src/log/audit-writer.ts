@@ -7,9 +7,10 @@ import { contexts } from '@pavan/contracts'
 import type { BusBatch } from '@pavan/platform/bus/bus.js'
 import { allPassed, Positions } from '@pavan/platform/bus/positions.js'
 import type { BatchConsumer } from '@pavan/platform/bus/bus-transport.js'
+import type { StoredEvent } from '@pavan/platform/events/event-store.js'
 import { parsePositionToken } from '@pavan/platform/events/position-token.js'
 import { Log } from '@pavan/platform/telemetry/log.js'
-import { Rows, type RowChange } from '@pavan/platform/views/rows.js'
+import { Rows, type Checkpoint, type RowChange } from '@pavan/platform/views/rows.js'
 import { TenantLog } from './tenant-log.js'
 
 /** Events of one commit; a record makes one row and rarely a few more. */
@@ -25,7 +26,9 @@ export class AuditWriter implements BatchConsumer {
   readonly interval = 50
   readonly #logs = new Map<string, TenantLog>()
   readonly #positions: Positions
-  #queue: Promise<unknown> = Promise.resolve()
+  /** Batches that came while a commit was under way: they are the next one together. */
+  #waiting: { readonly batch: BusBatch; readonly done: () => void; readonly failed: (error: unknown) => void }[] = []
+  #writing = false
   /** Events that the bus has handed over and that are not written. */
   #pending = 0
 
@@ -42,9 +45,9 @@ export class AuditWriter implements BatchConsumer {
 
   handle(batch: BusBatch): Promise<void> {
     this.#pending += batch.events.length
-    const turn = this.#queue.then(() => this.#handle(batch)).finally(() => (this.#pending -= batch.events.length))
-    this.#queue = turn.catch(() => {})
-    return turn
+    const written = new Promise<void>((done, failed) => this.#waiting.push({ batch, done, failed }))
+    if (!this.#writing) void this.#writeWaiting()
+    return written.finally(() => (this.#pending -= batch.events.length))
   }
 
   status() {
@@ -58,12 +61,37 @@ export class AuditWriter implements BatchConsumer {
     await allPassed([this.#positions.passed(parts.context, parts.p, parts.seq)])
   }
 
-  async #handle({ context, p, events }: BusBatch): Promise<void> {
+  async #writeWaiting(): Promise<void> {
+    this.#writing = true
+    // Batches that come in the same turn are one commit from the first one on.
+    await Promise.resolve()
+    while (this.#waiting.length > 0) {
+      const taken = this.#waiting
+      this.#waiting = []
+      try {
+        await this.#write(taken.map(({ batch }) => batch))
+        for (const { done } of taken) done()
+      } catch {
+        // One of them may be what is wrong: it alone comes again.
+        for (const { batch, done, failed } of taken) await this.#write([batch]).then(done, failed)
+      }
+    }
+    this.#writing = false
+  }
+
+  async #write(batches: readonly BusBatch[]): Promise<void> {
     for (;;) {
-      const from = await this.#positions.of(context, p)
-      const fresh = events.filter((event) => event.position.seq > from).slice(0, atOnce)
-      const to = fresh.at(-1)?.position.seq
-      if (to === undefined) return
+      const checkpoints: Checkpoint[] = []
+      const fresh: StoredEvent[] = []
+      for (const { context, p, events } of batches) {
+        const from = await this.#positions.of(context, p)
+        const some = events.filter((event) => event.position.seq > from).slice(0, atOnce - fresh.length)
+        const to = some.at(-1)?.position.seq
+        if (to === undefined) continue
+        fresh.push(...some)
+        checkpoints.push({ consumer: this.name, context, p, from, to, durability: 'full' })
+      }
+      if (fresh.length === 0) return
       const logs = new Map<string, TenantLog>()
       const changes: RowChange<any>[] = []
       for (const event of fresh) {
@@ -75,13 +103,16 @@ export class AuditWriter implements BatchConsumer {
         changes.push(...log.append(event))
       }
       for (const log of logs.values()) changes.push(log.head())
-      const result = await this.rows.apply(changes, { consumer: this.name, context, p, from, to, durability: 'full' })
+      const result = await this.rows.apply(changes, checkpoints)
       if (result.applied) {
         this.#keep(logs)
-        this.#positions.moved(context, p, to, { stored: true })
+        for (const { context, p, to } of checkpoints) this.#positions.moved(context, p, to, { stored: true })
       } else {
-        this.#positions.forget(context, p)
-        this.log.warn({ context, because: result.because }, 'another copy of the audit service appended first')
+        for (const { context, p } of checkpoints) this.#positions.forget(context, p)
+        this.log.warn(
+          { contexts: [...new Set(checkpoints.map(({ context }) => context))], because: result.because },
+          'another copy of the audit service appended first',
+        )
       }
     }
   }
