@@ -41,7 +41,7 @@ const keepMs = 3_600_000
 const clearAfterMs = 500
 const atOnce = 1_000
 const side = 250
-/** So many documents of a table are locked one by one, side by side; more of them together. */
+/** So many documents of a table are locked with what they shall be beside them; of more of them that lies elsewhere. */
 const few = 16
 const mostCharacters = 2_000_000
 
@@ -147,8 +147,14 @@ export class RowCommits {
       const next = entryImage(entry)
       return { filter: { _id: entry.id, v: (entry.doc as RowDoc).v, l: unlocked }, update: { $set: { l: id, ...(next ? { n: next } : { g: true as const }) } } }
     })
-    const results = await Promise.all(locks.map(({ filter, update }) => this.rows(collection).updateOne(filter, update, concern(durability))))
-    return results.every(({ matchedCount }) => matchedCount === 1)
+    const [only] = locks
+    if (!only) return true
+    if (locks.length === 1) return (await this.rows(collection).updateOne(only.filter, only.update, concern(durability))).matchedCount === 1
+    const { matchedCount } = await this.rows(collection).bulkWrite(
+      locks.map((updateOne) => ({ updateOne })),
+      { ordered: false, ...concern(durability) },
+    )
+    return matchedCount === locks.length
   }
 
   /** Many at once: first the lock alone, then a look whether they still are as they were read. What they shall be is written apart. */

@@ -41,7 +41,7 @@ const unstoredEvents = 1000
  * none of most consumers' business, and a write for each of them would be most of what the database has to do. A reader in another copy does not wait
  * for it (see `Views.waitFor`); only a copy that has just come does, so for a while after partitions moved it is stored soon.
  */
-const storeAfterMs = 10_000
+const storeAfterMs = 60_000
 const storeSoonMs = 50
 const movedLatelyMs = 15_000
 const storeAgainMs = 500

@@ -73,7 +73,14 @@ export class AuditWriter implements BatchConsumer {
         for (const { done } of taken) done()
       } catch {
         // One of them may be what is wrong: it alone comes again.
-        for (const { batch, done, failed } of taken) await this.#write([batch]).then(done, failed)
+        for (const { batch, done, failed } of taken) {
+          try {
+            await this.#write([batch])
+            done()
+          } catch (error) {
+            failed(error)
+          }
+        }
       }
     }
     this.#writing = false
