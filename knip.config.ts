@@ -11,7 +11,7 @@ export default {
     '.': {
       ignoreDependencies: ['ts7', 'autocannon', '@types/autocannon'],
       // Programs of the operating system.
-      ignoreBinaries: ['strace', 'taskset'],
+      ignoreBinaries: ['chrt', 'strace', 'taskset'],
       entry: [
         'tools/*.mjs',
         'tools/**/*.spec.ts',

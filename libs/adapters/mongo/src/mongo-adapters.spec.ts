@@ -147,6 +147,29 @@ whereMongo('MongoDB adapters', (url) => {
     expect(await one.apply([write(3, 'one')], to(6, 8))).toMatchObject({ applied: true })
   })
 
+  test('a row that is said to be new holds also where it is not, or has just been read as another one', async () => {
+    const things = defineTable<Thing>({ name: 'things', version: 1, durability: 'full', indexes: {} })
+    const [{ rows: one }, { rows: other }] = [await open().portsFor('identity'), await open().portsFor('identity')]
+    for (const rows of [one, other]) await rows.open([things])
+    const fresh = (key: string, n: number, by = 'one'): RowChange<Thing> => ({ op: 'put', table: things, key, row: { n, by }, fresh: true })
+    const insert = (key: string, n: number): RowChange<Thing> => ({ op: 'insert', table: things, key, row: { n, by: 'one' } })
+    expect(await one.apply([fresh('a', 1), fresh('b', 1)])).toMatchObject({ applied: true })
+    await other.apply([fresh('a', 2, 'other'), fresh('c', 2, 'other')])
+    expect(await one.apply([fresh('a', 3), fresh('c', 3)])).toMatchObject({ applied: true })
+    expect([await other.get(things, 'a'), await other.get(things, 'c')]).toEqual([
+      { n: 3, by: 'one' },
+      { n: 3, by: 'one' },
+    ])
+    // Nothing of it is there where one of them was.
+    expect(await other.apply([insert('d', 4), insert('b', 4)])).toEqual({ applied: false, because: 'condition', failed: 1 })
+    expect([await one.get(things, 'd'), (await one.get(things, 'b'))?.n]).toEqual([undefined, 1])
+    // Read here, changed there: what was read is not what the change begins with.
+    await one.get(things, 'b')
+    await other.apply([{ op: 'patch', table: things, key: 'b', set: { n: 9 } }])
+    expect(await one.apply([{ op: 'patch', table: things, key: 'b', set: { by: 'both' } }, fresh('e', 1)])).toMatchObject({ applied: true })
+    expect(await other.get(things, 'b')).toEqual({ n: 9, by: 'both' })
+  })
+
   describe('a change that follows from what was read', () => {
     const things = defineTable<Thing>({ name: 'things', version: 1, durability: 'full', indexes: {} })
     const write = (key: string, n: number, by = 'one'): RowChange<Thing> => ({ op: 'put', table: things, key, row: { n, by } })

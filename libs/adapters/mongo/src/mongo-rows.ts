@@ -18,7 +18,8 @@ import { end, idOf, separator } from './ordered-text.js'
 import { crossing, isDuplicate, isTransient, jitter, persist } from './retry.js'
 import { RecentDocs } from './recent-docs.js'
 import { RowCommits, chunks } from './row-commits.js'
-import { entryImage, keysOf, Overlay, planned, play, removalsOf, type Entry, type Planned } from './row-plan.js'
+import { entryImage, keysOf, Overlay, planned, play, removalsOf, type Entry, type Named, type Planned } from './row-plan.js'
+import { Lookups } from './lookups.js'
 import { MongoLook, type Place, type Seen } from './mongo-look.js'
 import { encodeCursor, rangeOf } from './row-query.js'
 import {
@@ -62,6 +63,14 @@ export class MongoRows extends Rows {
   readonly #clock: Clock
   readonly #commits: RowCommits
   readonly #local = new KeyedMutex()
+  readonly #lookups = new Lookups((collection, ids) =>
+    persist(() =>
+      this.#commits
+        .rows(collection)
+        .find({ _id: ids.length === 1 ? (ids[0] as string) : { $in: [...ids] } })
+        .toArray(),
+    ),
+  )
   readonly #recent = new RecentDocs()
   /** Checkpoints of what concerns nobody are stored again after seconds, and by nobody else as long as partitions stay. */
   readonly #recentCheckpoints = new RecentDocs(30_000)
@@ -107,9 +116,12 @@ export class MongoRows extends Rows {
 
   get<R extends object>(table: TableDefinition<R>, key: string): Promise<R | undefined> {
     return crossing(async () => {
-      const { collection } = shapeOf(table)
-      const found = await persist(() => this.#commits.rows(collection).findOne({ _id: idOf(key) }))
+      const shape = shapeOf(table)
+      const { collection } = shape
+      const found = await this.#lookups.one(collection, idOf(key))
       const doc = found?.l === undefined ? found : await this.#commits.read(collection, found)
+      // Most who read a row by its key are about to change it.
+      if (doc && doc.l === undefined) this.#recentOf(shape).read(collection, doc)
       const json = liveJson(doc, this.#clock.now())
       return json === undefined ? undefined : (JSON.parse(json) as R)
     })
@@ -170,7 +182,7 @@ export class MongoRows extends Rows {
     if (durability === undefined) return { applied: true, counts: [] }
     const plan = changes.map((change) => planned(change, durability))
     const keys = keysOf(plan)
-    for (const one of moved) keys.push({ shape: shapeOf(checkpoints), key: checkpointKey(one, durability) })
+    for (const one of moved) keys.push({ shape: shapeOf(checkpoints), key: checkpointKey(one, durability), fresh: false })
     return crossing(() =>
       this.#local.run([...new Set(keys.map(({ shape, key }) => shape.collection + separator + key))], () =>
         this.#apply(plan, keys, { durability, moved, look: look as MongoLook | undefined }),
@@ -178,7 +190,7 @@ export class MongoRows extends Rows {
     )
   }
 
-  async #apply(plan: readonly Planned[], keys: readonly { shape: RowShape; key: string }[], { durability, moved, look }: Applying): Promise<ApplyResult> {
+  async #apply(plan: readonly Planned[], keys: readonly Named[], { durability, moved, look }: Applying): Promise<ApplyResult> {
     const seen = look?.used ? look : undefined
     if (plan.length === 1 && moved.length === 0 && !seen && (await this.#alone(plan[0] as Planned, durability))) return { applied: true, counts: [1] }
     const givingUp = performance.now() + patienceMs
@@ -298,24 +310,27 @@ export class MongoRows extends Rows {
     })
   }
 
-  /** The documents that a plan touches, held by nobody; and which of them were not looked at, because this process has just written them. */
+  /**
+   * The documents that a plan touches, held by nobody; and which of them were not looked at, because this process has just written them, or because
+   * they are most likely not there.
+   */
   async #load(
     plan: readonly Planned[],
-    keys: readonly { shape: RowShape; key: string }[],
+    keys: readonly Named[],
     now: number,
     { guess, seen }: { guess: boolean; seen: MongoLook | undefined },
   ): Promise<{ overlay: Overlay; remembered: Entry[] }> {
     const overlay = new Overlay(now)
     const remembered: Entry[] = []
     const wanted = new Map<RowShape, Map<string, string>>()
-    for (const { shape, key } of keys) {
+    for (const { shape, key, fresh } of keys) {
       const known = seen?.of(shape, idOf(key))
       if (known) {
         overlay.add(shape, key, known.doc)
         continue
       }
       const recent = guess ? this.#recentOf(shape).get(shape.collection, idOf(key)) : undefined
-      if (recent) {
+      if (recent || (guess && fresh && !wanted.get(shape)?.has(idOf(key)))) {
         overlay.add(shape, key, recent)
         const entry = overlay.of(shape, key)
         if (!remembered.includes(entry)) remembered.push(entry)

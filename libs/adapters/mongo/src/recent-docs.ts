@@ -1,5 +1,5 @@
 /**
- * Documents as this process has just written them. A change that begins with them instead of a look is sure where it writes them, because each write is
+ * Documents as this process has just written, or read, them. A change that begins with them instead of a look is sure where it writes them, because each write is
  * conditional on what was read; everything else that depends on them is looked at anew.
  */
 import type { RowDoc } from './row-shape.js'
@@ -24,6 +24,11 @@ export class RecentDocs {
     this.#docs.delete(place)
     this.#docs.set(place, { doc, at: performance.now() })
     this.#trim()
+  }
+
+  /** As somebody has read it; what was written meanwhile is newer. */
+  read(collection: string, doc: RowDoc): void {
+    if (!this.get(collection, doc._id)) this.remember(collection, doc)
   }
 
   forget(collection: string, id: string): void {

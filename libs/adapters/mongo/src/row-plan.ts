@@ -10,7 +10,7 @@ type Fields = readonly [present: string, missing: readonly string[]]
 
 /** A change as it was handed in: nothing that the caller does to its objects later changes it. */
 export type Planned =
-  | { readonly op: 'put' | 'insert'; readonly shape: RowShape; readonly key: string; readonly row: string }
+  | { readonly op: 'put' | 'insert'; readonly shape: RowShape; readonly key: string; readonly row: string; readonly fresh: boolean }
   | { readonly op: 'patch'; readonly shape: RowShape; readonly key: string; readonly set: Fields; readonly if?: Fields }
   | { readonly op: 'add'; readonly shape: RowShape; readonly key: string; readonly by: string; readonly row: string }
   | { readonly op: 'remove'; readonly shape: RowShape; readonly key: string; readonly if?: Fields }
@@ -26,7 +26,7 @@ export const planned = (change: RowChange<any>, durability: Durability): Planned
   switch (change.op) {
     case 'put':
     case 'insert':
-      return { op: change.op, shape, key: change.key, row: JSON.stringify(change.row) }
+      return { op: change.op, shape, key: change.key, row: JSON.stringify(change.row), fresh: change.op === 'insert' || change.fresh === true }
     case 'patch':
       return { op: 'patch', shape, key: change.key, set: fieldsOf(change.set), ...(change.if ? { if: fieldsOf(change.if) } : {}) }
     case 'add':
@@ -184,11 +184,18 @@ const meets = (row: JsonRow, [present, missing]: Fields): boolean =>
   Object.entries(JSON.parse(present) as JsonRow).every(([field, value]) => isDeepStrictEqual(ownOf(row, field), value)) &&
   missing.every((field) => ownOf(row, field) === undefined)
 
+/** A document that is named by its key; `fresh`: most likely there is none. */
+export interface Named {
+  readonly shape: RowShape
+  readonly key: string
+  readonly fresh: boolean
+}
+
 /** Every document that changes name by key. */
-export const keysOf = (changes: readonly Planned[]): { shape: RowShape; key: string }[] =>
+export const keysOf = (changes: readonly Planned[]): Named[] =>
   changes.flatMap((change) => {
     if (change.op === 'remove-all') return []
-    return [{ shape: change.shape, key: change.key }, ...(change.op === 'once' ? keysOf(change.then) : [])]
+    return [{ shape: change.shape, key: change.key, fresh: 'fresh' in change && change.fresh }, ...(change.op === 'once' ? keysOf(change.then) : [])]
   })
 
 export const removalsOf = (changes: readonly Planned[]): Extract<Planned, { op: 'remove-all' }>[] =>

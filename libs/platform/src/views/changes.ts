@@ -5,7 +5,8 @@ import type { RowChange, TableDefinition } from './rows.js'
 type Any = RowChange<any>
 type Scalar = string | number | boolean
 
-export const put = <R extends object>(table: TableDefinition<R>, key: string, row: R): Any => ({ op: 'put', table, key, row }) as unknown as Any
+export const put = <R extends object>(table: TableDefinition<R>, key: string, row: R, { fresh = false } = {}): Any =>
+  ({ op: 'put', table, key, row, ...(fresh ? { fresh } : {}) }) as unknown as Any
 
 /** Refused with everything beside it when the key exists. */
 export const insert = <R extends object>(table: TableDefinition<R>, key: string, row: R): Any => ({ op: 'insert', table, key, row }) as unknown as Any

@@ -50,7 +50,8 @@ export interface Page<R> {
  * nothing and answers which change failed. That is how everything single-use is consumed.
  */
 export type RowChange<R extends object = object> =
-  | { readonly op: 'put'; readonly table: TableDefinition<R>; readonly key: string; readonly row: R }
+  /** `fresh`: the key was made for this row, so that there is nothing to look for. It holds whether that is so or not. */
+  | { readonly op: 'put'; readonly table: TableDefinition<R>; readonly key: string; readonly row: R; readonly fresh?: boolean }
   | { readonly op: 'insert'; readonly table: TableDefinition<R>; readonly key: string; readonly row: R }
   /** Sets top-level fields; a missing row stays missing, which fails the apply only when there is an `if`. `undefined` removes a field. */
   | {

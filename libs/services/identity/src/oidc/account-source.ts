@@ -13,9 +13,20 @@ export interface Account {
   readonly updatedAt: number | undefined
 }
 
+export interface SeenAccount {
+  readonly status: Account['status']
+  account(): Promise<Account | undefined>
+}
+
 export abstract class AccountSource {
   /** Undefined when there is no such person in this tenant. */
   abstract find(tenant: string, user: string): Promise<Account | undefined>
   /** The same for whoever needs nothing personal. */
   abstract status(tenant: string, user: string): Promise<Account['status'] | undefined>
+
+  /** The status now, and the rest for whoever turns out to need it. */
+  async seen(tenant: string, user: string): Promise<SeenAccount | undefined> {
+    const status = await this.status(tenant, user)
+    return status && { status, account: () => this.find(tenant, user) }
+  }
 }

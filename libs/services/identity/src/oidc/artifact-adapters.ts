@@ -83,16 +83,19 @@ export class ArtifactAdapter extends BaseAdapter {
   }
 
   async find(id: string): Promise<AdapterPayload | undefined> {
-    const row = await this.parts.rows.get(artifacts, this.key(id))
+    const key = this.key(id)
+    currentUnit()?.known.add(key)
+    const row = await this.parts.rows.get(artifacts, key)
     return row && { ...row.payload, jti: id, ...(row.consumed === undefined ? {} : { consumed: row.consumed }) }
   }
 
   async upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<undefined> {
     const row = artifactRow(this.parts.tenant, this.model, payload, this.expiry(payload, expiresIn))
-    const change = put(artifacts, this.key(id), row)
+    const key = this.key(id)
     const unit = currentUnit()
-    if (unit) unit.add(change)
-    else await this.apply(change)
+    // Ids are random: what the request has not looked up before, it has made.
+    if (unit) unit.add(put(artifacts, key, row, { fresh: !unit.known.has(key) }))
+    else await this.apply(put(artifacts, key, row))
   }
 
   override async consume(id: string): Promise<undefined> {

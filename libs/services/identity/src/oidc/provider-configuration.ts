@@ -178,14 +178,15 @@ export const configurationOf = (parts: ConfigurationParts): Configuration => {
     },
     fetch: (url, options) => parts.outbound.fetch(String(url), options as RequestInit),
     findAccount: async (_ctx, user, token) => {
-      if ((await accounts.status(tenant.id, user)) !== 'active') return undefined
+      const seen = await accounts.seen(tenant.id, user)
+      if (seen?.status !== 'active') return undefined
       const session = (token as { sessionUid?: string } | undefined)?.sessionUid
       if (session !== undefined && (await sessions.hasEnded(tenant.id, session))) return undefined
       return {
         accountId: user,
         claims: async (_use, scope, claims) => {
           if (Object.keys(claims ?? {}).length === 0 && !asksForClaims(scope)) return { sub: user }
-          const account = await accounts.find(tenant.id, user)
+          const account = await seen.account()
           return { ...(account && claimsOf(account, await profiles.of(tenant.id, user))), sub: user }
         },
       }

@@ -23,6 +23,9 @@ export class TokenUnit {
   /** Refresh token families that this request rotates: family → hash of the token that was presented. */
   readonly rotating = new Map<string, string>()
 
+  /** Keys of artifacts that this request has looked up. */
+  readonly known = new Set<string>()
+
   add(change: RowChange<any>, { guard }: { guard?: Presented } = {}): void {
     this.#entries.push({ change: change as RowChange, guard })
   }

@@ -8,7 +8,7 @@ import { Ids } from '@pavan/platform/service/ids.js'
 import { keyOf } from '@pavan/platform/views/changes.js'
 import { Rows } from '@pavan/platform/views/rows.js'
 import { Lockouts } from '../lockout/lockouts.js'
-import { AccountSource, type Account } from '../oidc/account-source.js'
+import { AccountSource, type Account, type SeenAccount } from '../oidc/account-source.js'
 import { KnownHere } from '../oidc/known-here.js'
 import { countSignIn } from '../oidc/outcome-metrics.js'
 import { TenantDirectory } from '../oidc/tenant-directory.js'
@@ -39,6 +39,7 @@ const failures = { category: 'sign-in-attempt', initial: null, decide: () => [],
 export class Users extends AccountSource {
   readonly #users: Aggregate<UserCommand, UserEvent, UserState>
   readonly #failures: Aggregate<never, EventOf<typeof signInFailed>, null>
+  readonly #shared: boolean
   readonly #statuses: KnownHere<Account['status']>
 
   constructor(
@@ -50,7 +51,8 @@ export class Users extends AccountSource {
     @Inject(Rows) rows: Rows,
   ) {
     super()
-    this.#statuses = new KnownHere(20_000, rows.shared)
+    this.#shared = rows.shared
+    this.#statuses = new KnownHere(20_000, this.#shared)
     this.#users = aggregates.of(user, {
       events: [userRegistered, userEmailVerified, userEmailChanged, userPasswordChanged, userBlocked, userUnblocked, userErased],
       claimTaken: { email: 'identity.user.email-taken' },
@@ -70,6 +72,13 @@ export class Users extends AccountSource {
       const { phase } = (await this.#users.loadOpen(tenant, id)).state
       return phase === 'none' ? undefined : phase
     })
+  }
+
+  /** Where the status cannot be known without reading the stream, what was read answers the rest as well. */
+  override async seen(tenant: string, id: string): Promise<SeenAccount | undefined> {
+    if (!this.#shared) return super.seen(tenant, id)
+    const account = await this.find(tenant, id)
+    return account && { status: account.status, account: async () => account }
   }
 
   async byEmail(tenant: string, email: string): Promise<Account | undefined> {
