@@ -144,6 +144,29 @@ describe('the relay', () => {
     expect(bus.publications).toBeLessThan(4)
   })
 
+  it('publishes what a partition has that comes to this copy while it keeps the pace', async () => {
+    const bus = new WatchedBus()
+    Object.assign(bus, { pace: 100 })
+    const store = await partitioned([1, 3])
+    let wake = (): void => {}
+    let both = false
+    const moving = {
+      ...store,
+      owned: () => store.owned().slice(0, both ? 2 : 1),
+      onAppend: (listener: () => void) => ((wake = listener), () => {}),
+    } as unknown as EventStore
+    const relay = new Relay('notes', moving, bus, log)
+    await relay.start()
+    // This one waits for its time, and while it does the other partition comes; nobody writes anything afterwards.
+    wake()
+    await new Promise((resolve) => setImmediate(resolve))
+    both = true
+    wake()
+    await until(() => bus.of(1).length === 3)
+    await relay.close()
+    expect([bus.of(0), bus.of(1)]).toEqual([upTo(1), upTo(3)])
+  })
+
   it('lets no partition wait for one that cannot be published, and tries that one again', async () => {
     const bus = new WatchedBus()
     const counts = [2, 600, 2, 2, 2, 2, 2]

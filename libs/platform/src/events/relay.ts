@@ -64,8 +64,8 @@ export class Relay {
     while (this.#wanted && !this.#closed) {
       this.#wanted = false
       try {
-        await this.#take(this.store.owned())
         await this.#keepPace()
+        await this.#take(this.store.owned())
         await this.#publishNews()
         this.#lastError = undefined
         wait = firstWait
