@@ -41,11 +41,13 @@ const keepMs = 3_600_000
 const clearAfterMs = 500
 const atOnce = 1_000
 const side = 250
-/** So many documents of a table are locked with what they shall be beside them; of more of them that lies elsewhere. */
+/** So many documents of a table are locked with what they shall be beside them, and finished one by one; of more of them that lies elsewhere. */
 const few = 16
 const mostCharacters = 2_000_000
 
 const unlocked = { $exists: false }
+/** A document that was inserted under a lock is as it shall be. */
+const born = { $unset: { l: '', b: '' } } as const
 const concern = (durability: Durability) => ({ writeConcern: durability === 'full' ? durable : acknowledged })
 
 export class RowCommits {
@@ -193,6 +195,11 @@ export class RowCommits {
     await Promise.all(
       [...tables].map(async ([collection, entries]) => {
         const rows = this.rows(collection)
+        if (entries && entries.length <= few) {
+          const updates = entries.map((entry) => ({ updateOne: { filter: { _id: entry.id, l: id }, update: this.#end(id, entry) as never } }))
+          await persist(() => rows.bulkWrite(updates, { ordered: false, ...concern(durability) }))
+          return
+        }
         const next = entries
           ? entries.flatMap(({ doc, ...entry }) => (doc && entry.json !== undefined ? [{ ...doc, n: entryImage({ ...entry, doc }) as Image }] : []))
           : await this.#unfinished(id, collection)
@@ -204,10 +211,17 @@ export class RowCommits {
         for (const some of chunks(next)) await Promise.all(chunks(some, side).map(update))
         if (!entries || entries.some(({ json }) => json === undefined))
           await persist(() => rows.updateMany({ l: id, g: true }, removal(id, this.now()) as never, concern(durability)))
-        if (!entries || entries.some(({ doc }) => !doc))
-          await persist(() => rows.updateMany({ l: id, b: true }, { $unset: { l: '', b: '' } }, concern(durability)))
+        if (!entries || entries.some(({ doc }) => !doc)) await persist(() => rows.updateMany({ l: id, b: true }, born, concern(durability)))
       }),
     )
+  }
+
+  /** What makes of a locked document what its change is about. */
+  #end(id: string, entry: Entry): object {
+    if (!entry.doc) return born
+    if (entry.json === undefined) return removal(id, this.now())
+    const n = entryImage(entry) as Image
+    return changeTo({ ...entry.doc, n }, n, id)
   }
 
   /** Documents of a committed change that still are as they were, with what they shall be. */

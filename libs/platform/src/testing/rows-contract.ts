@@ -418,6 +418,7 @@ export const rowsContract = (create: (clock: ManualClock) => Promise<RowsUnderTe
         expect([await stored(), await stored('view', 'identity', 1)]).toEqual([5, 5])
         expect(await rows.apply([put('a', { count: 2 })], both(5, 4, 9))).toEqual({ applied: false, because: 'checkpoint', stored: 5 })
         expect([await stored(), await stored('view', 'identity', 1), (await rows.get(items, 'a'))?.count]).toEqual([5, 5, 1])
+        await expect(async () => rows.apply([put('a', { count: 3 })], [upTo(5, 7), upTo(7, 9)])).rejects.toThrow(TypeError)
         expect(await rows.apply([], both(5, 5, 9))).toEqual(applied())
         expect([await stored(), await stored('view', 'identity', 1)]).toEqual([9, 9])
       })

@@ -100,6 +100,8 @@ export const checkpointsOf = (upTo: UpTo | undefined): readonly Checkpoint[] => 
   if (upTo === undefined) return []
   const all = 'consumer' in upTo ? [upTo] : upTo
   if (all.some(({ durability }) => durability !== all[0]?.durability)) throw new TypeError('checkpoints of one commit have one durability')
+  if (new Set(all.map(({ consumer, context, p }) => JSON.stringify([consumer, context, p]))).size < all.length)
+    throw new TypeError('a commit moves each checkpoint once')
   return all
 }
 

@@ -192,6 +192,13 @@ describe('the audit log', () => {
         ['analytics', 5],
       ],
     ])
+    // A batch that comes again, longer, while the first one waits: after partitions have moved.
+    await Promise.all([
+      writer.handle({ context: 'admin', p: 3, events: made('admin', 1, 3) }),
+      writer.handle({ context: 'analytics', p: 0, events: analytics }),
+      writer.handle({ context: 'admin', p: 3, events: made('admin', 1, 5) }),
+    ])
+    expect(await system.core.rows.checkpoint('audit-log', 'admin', 3, 'full')).toBe(5)
     const wrong = [{ ...(made('profiles', 6, 1)[0] as StoredEvent), data: { n: 1n } }]
     const outcomes = await Promise.allSettled([
       writer.handle({ context: 'profiles', p: 0, events: wrong }),

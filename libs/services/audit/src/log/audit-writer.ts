@@ -91,6 +91,8 @@ export class AuditWriter implements BatchConsumer {
       const checkpoints: Checkpoint[] = []
       const fresh: StoredEvent[] = []
       for (const { context, p, events } of batches) {
+        // After partitions have moved, a batch may be here twice: what is left of the second one follows from what was written of the first.
+        if (checkpoints.some((one) => one.context === context && one.p === p)) continue
         const from = await this.#positions.of(context, p)
         const some = events.filter((event) => event.position.seq > from).slice(0, atOnce - fresh.length)
         const to = some.at(-1)?.position.seq
