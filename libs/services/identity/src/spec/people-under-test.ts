@@ -1,6 +1,7 @@
 /** The whole identity service on the real stack, in memory, over real HTTP: for specs of people and their pages. */
 import { Clock, makeId, orThrow, type IdKind } from '@pavan/kernel'
 import { clientRegistered, clientSettings, tenantCreated, tenantSettings, tenantSettingsSet } from '@pavan/contracts'
+import { sharedAdapters } from '@pavan/platform/testing/shared-adapters.js'
 import { sqliteAdapters } from '@pavan/sqlite'
 import { ServiceUnderTest, user } from '@pavan/platform/testing/service-under-test.js'
 import { until } from '@pavan/platform/testing/until.js'
@@ -38,10 +39,11 @@ export class PeopleUnderTest {
     private readonly clock: ShiftedClock,
   ) {}
 
-  static async start(): Promise<PeopleUnderTest> {
+  /** `shared`: as where other copies of the service write the same rows. */
+  static async start({ shared = false } = {}): Promise<PeopleUnderTest> {
     const clock = new ShiftedClock()
     const adapters = sqliteAdapters({ folder: ':memory:', clock, claimKey: new Uint8Array(32).fill(1) })
-    return new PeopleUnderTest(await ServiceUnderTest.start(identityService, adapters), clock)
+    return new PeopleUnderTest(await ServiceUnderTest.start(identityService, shared ? sharedAdapters(adapters) : adapters), clock)
   }
 
   /** Does something when whatever runs out within so many seconds has. */

@@ -36,3 +36,21 @@ test('somebody who is blocked hears of it only with the right password', async (
   const attempt = (secret: string) => people.get(Users).attempt(tenant, { email: 'ada@example.org', password: secret, meta })
   expect([await attempt('wrong'), await attempt(password)]).toEqual([{ refused: 'wrong' }, { refused: 'blocked' }])
 })
+
+test.each([{ shared: false }, { shared: true }])('the status of a person and the rest come by no more looks than are needed: %j', async ({ shared }) => {
+  const here = await PeopleUnderTest.start({ shared })
+  try {
+    const tenant = await here.tenant('seen')
+    const user = await here.person(tenant, 'ada@example.org')
+    const users = here.get(Users)
+    const finds = jest.spyOn(users, 'find')
+    const seen = await users.seen(tenant, user)
+    expect([seen?.status, finds.mock.calls.length]).toEqual(['active', shared ? 1 : 0])
+    expect([(await seen?.account())?.email, finds.mock.calls.length]).toEqual(['ada@example.org', 1])
+    expect(await users.seen(tenant, 'usr_nobody')).toBeUndefined()
+    await users.handle(tenant, user, { type: 'block' }, meta)
+    expect((await users.seen(tenant, user))?.status).toBe('blocked')
+  } finally {
+    await here.close()
+  }
+})
