@@ -133,9 +133,10 @@ export class MongoRows extends Rows {
 
   #seen(shape: RowShape, id: string, sure: boolean): Promise<Seen> {
     return crossing(async () => {
-      const recent = sure ? undefined : this.#recent.get(shape.collection, id)
+      const recent = sure ? undefined : this.#recentOf(shape).get(shape.collection, id)
       if (recent) return { shape, id, doc: recent, sure: false }
-      const [doc] = await this.#free(shape, () => this.#commits.rows(shape.collection).find({ _id: id }).toArray())
+      const stored = await this.#lookups.one(shape.collection, id)
+      const doc = stored?.l === undefined ? stored : await this.#commits.free(shape.collection, stored)
       return { shape, id, doc, sure: true }
     })
   }
