@@ -222,7 +222,7 @@ export abstract class EventConsumer {
     try {
       await this.again(event, () =>
         this.#fromSure(async (look) => {
-          const changes = await this.#alone(event, look)
+          const changes = await this.alone(event, look)
           const result = await this.rows.apply([...changes, remove(parkedEvents, key, { attempts: row.attempts })], undefined, look)
           if (result.applied) for (const listener of this.#listeners) listener(changes)
           else if (result.because === 'stale') throw new StaleLook()
@@ -286,8 +286,8 @@ export abstract class EventConsumer {
   }
 
   /** The changes of an event by itself. */
-  async #alone(event: StoredEvent, { get }: Look): Promise<Changes> {
-    return (await this.process(event, { changes: [], get, flush: async () => {} })) ?? []
+  protected async alone(event: StoredEvent, look: Look): Promise<Changes> {
+    return (await this.process(event, { changes: [], get: (table, key) => look.get(table, key), flush: async () => {} })) ?? []
   }
 
   async #handle(batch: BusBatch, first: Look): Promise<void> {
@@ -381,7 +381,7 @@ export abstract class EventConsumer {
       try {
         await this.#fromSure(async (look) => {
           const parked = this.#parked.has(stream) && (await this.#isParked(stream))
-          const changes = parked ? [this.#park(event, stream)] : await this.#alone(event, look)
+          const changes = parked ? [this.#park(event, stream)] : await this.alone(event, look)
           await this.#advance(changes, { context, p, to: seq, concerned: true, look })
         })
       } catch (error) {

@@ -143,7 +143,7 @@ export class ViewRunner extends EventConsumer {
     const changes: Changes[] = []
     for (const event of events) {
       try {
-        changes.push((await this.process(event, { changes: [], get: (table, key) => this.rows.get(table, key), flush: async () => {} })) ?? [])
+        changes.push(await this.alone(event, this.rows))
       } catch {
         // Whoever applies the event says why it cannot be; rows that do not change are not old.
       }
