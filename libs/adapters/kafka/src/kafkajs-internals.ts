@@ -6,6 +6,8 @@ import zlib, { gunzipSync, gzipSync } from 'node:zlib'
 import kafkajs, { type Kafka, type KafkaMessage } from 'kafkajs'
 // @ts-expect-error kafkajs declares no types for its inside; `Queue` below says what we lean on.
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js'
+// @ts-expect-error the same
+import fetchVersions from 'kafkajs/src/protocol/requests/fetch/index.js'
 
 interface Queue {
   throttledUntil: number
@@ -73,6 +75,10 @@ export interface FetchRequest {
 
 /** What kafkajs makes of an answer to a Fetch request (version 11): the fields that it, or we, look at. */
 export interface FetchAnswer {
+  /** Of the whole request; 0 or absent where nothing is wrong. */
+  readonly errorCode?: number
+  /** The session that the broker keeps for this reader; 0 or absent where it keeps none. */
+  readonly sessionId?: number
   readonly responses: readonly {
     readonly topicName: string
     readonly partitions: readonly {
@@ -86,9 +92,27 @@ export interface FetchAnswer {
   }[]
 }
 
+/** A fetch that says what has changed since the one before it in its session. */
+export interface SessionFetch {
+  readonly sessionId: number
+  readonly sessionEpoch: number
+  readonly topics: readonly { readonly topic: string; readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string }[] }[]
+  readonly forgottenTopics: readonly { readonly topic: string; readonly partitions: readonly number[] }[]
+}
+
+interface FetchLimits {
+  /** Milliseconds that the broker may wait for a record. */
+  readonly maxWaitTime: number
+  /** Of the whole answer. */
+  readonly maxBytes: number
+  /** Of one partition; a broker sends at least one whole batch. */
+  readonly partitionBytes: number
+}
+
 export interface RawBroker {
   readonly nodeId: number
   fetch(request: FetchRequest): Promise<FetchAnswer>
+  lookupRequest(apiKey: number, versions: object): (request: object) => object
 }
 
 /** The part of a cluster's connections that reads records without being a consumer, and sees what brokers say of themselves. */
@@ -107,11 +131,13 @@ export interface RawCluster {
   readonly brokerPool: { readonly metadata: { readonly brokers: readonly { nodeId: number; host: string; port: number }[] } | null }
 }
 
+const otherVersion = 'this version of kafkajs is not the one that Pavan was made for: install 2.2.4'
+
 type MakeCluster = (options: object) => RawCluster
 
 const creatorOf = (kafka: Kafka): symbol => {
   const creator = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === 'private:Kafka:createCluster')
-  if (!creator) throw new Error('this version of kafkajs is not the one that Pavan was made for: install 2.2.4')
+  if (!creator) throw new Error(otherVersion)
   return creator
 }
 
@@ -137,4 +163,28 @@ export const fetchBy = (kafka: Kafka, fetch: (request: FetchRequest, itself: () 
     }
     return cluster
   }
+}
+
+const fetchKey = 1
+
+/** kafkajs speaks of sessions in its Fetch requests, but its `fetch` does not take one. */
+export const fetchInSession = (broker: RawBroker, { topics, ...session }: SessionFetch, { partitionBytes, ...limits }: FetchLimits): Promise<FetchAnswer> => {
+  const request = broker.lookupRequest(
+    fetchKey,
+    fetchVersions as object,
+  )({
+    replicaId: -1,
+    isolationLevel: 0,
+    minBytes: 1,
+    ...limits,
+    ...session,
+    topics: topics.map(({ topic, partitions }) => ({ topic, partitions: partitions.map((place) => ({ ...place, maxBytes: partitionBytes })) })),
+  })
+  return (broker as never as Record<symbol, (request: object) => Promise<FetchAnswer>>)[senderOf(broker)]!(request)
+}
+
+const senderOf = (broker: RawBroker): symbol => {
+  const sender = Object.getOwnPropertySymbols(Object.getPrototypeOf(broker)).find(({ description }) => description === 'private:Broker:sendRequest')
+  if (!sender) throw new Error(otherVersion)
+  return sender
 }

@@ -8,7 +8,8 @@ import type { Subscription } from '@pavan/platform/bus/bus.js'
 import { eventOf } from './cloud-event.js'
 import { describe } from './kafka-errors.js'
 import { defaults, makeClient, type KafkaOptions } from './kafka-options.js'
-import { clusterOf, type FetchAnswer, type FetchRequest, type RawCluster } from './kafkajs-internals.js'
+import { FetchSession } from './fetch-session.js'
+import { clusterOf, fetchInSession, type FetchAnswer, type FetchRequest, type RawCluster } from './kafkajs-internals.js'
 
 /** A partition that nobody has asked for in so many milliseconds is not read any more. */
 const forgottenAfter = 5_000
@@ -241,6 +242,7 @@ export class SharedReader {
   }
 
   async #read(node: number): Promise<void> {
+    const session = new FetchSession()
     while (!this.#closed) {
       const now = performance.now()
       const windows: Window[] = []
@@ -251,23 +253,22 @@ export class SharedReader {
       }
       if (windows.length === 0) return
       try {
-        await this.#fetch(node, windows)
+        await this.#fetch(node, windows, session)
       } catch (error) {
+        session.begin()
         await this.#giveUp(windows, error)
       }
     }
   }
 
-  async #fetch(node: number, windows: readonly Window[]): Promise<void> {
+  async #fetch(node: number, windows: readonly Window[], session: FetchSession): Promise<void> {
     await this.#cluster.refreshMetadataIfNecessary()
     const broker = await this.#cluster.findBroker({ nodeId: node })
-    const topics = [...Map.groupBy(windows, ({ topic }) => topic)].map(([topic, some]) => ({
-      topic,
-      partitions: some.map(({ partition, end }) => ({ partition, fetchOffset: String(end), currentLeaderEpoch: -1, maxBytes: fetchSize })),
-    }))
-    const answer = broker.fetch({ replicaId: -1, isolationLevel: 0, maxWaitTime: longPoll, minBytes: 1, maxBytes: fetchSize * 10, topics })
+    const answering = fetchInSession(broker, session.next(windows), { maxWaitTime: longPoll, maxBytes: fetchSize * 10, partitionBytes: fetchSize })
     for (const window of windows) window.live = true
-    for (const { topicName, partitions } of (await answer).responses)
+    const answer = await answering
+    if (!session.goesOn(answer)) return
+    for (const { topicName, partitions } of answer.responses)
       for (const { partition, messages } of partitions) {
         const window = this.#windows.get(`${topicName}:${partition}`)
         const fresh = window?.live ? messages.filter(({ offset }) => Number(offset) >= window.end) : []
