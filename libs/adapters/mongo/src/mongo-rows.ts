@@ -17,7 +17,7 @@ import { KeyedMutex } from './keyed-mutex.js'
 import { end, idOf, separator } from './ordered-text.js'
 import { crossing, isDuplicate, isTransient, jitter, persist } from './retry.js'
 import { RecentDocs } from './recent-docs.js'
-import { RowCommits, chunks } from './row-commits.js'
+import { RowCommits, chunks, isMine, type Written } from './row-commits.js'
 import { entryImage, keysOf, Overlay, planned, play, removalsOf, type Entry, type Named, type Planned } from './row-plan.js'
 import { Lookups } from './lookups.js'
 import { MongoLook, type Place, type Seen } from './mongo-look.js'
@@ -27,7 +27,6 @@ import {
   checkpoints,
   imageOf,
   liveJson,
-  markOf,
   mongoIndexes,
   shapeOf,
   writersOf,
@@ -46,7 +45,7 @@ export interface MongoRowsOptions {
 }
 
 const sweepEveryMillis = 60_000
-const recoverEveryMillis = 5_000
+const recoverEveryMillis = 10_000
 /** How long changes are tried again that others are always faster than, or that the database does not answer. */
 const patienceMs = 15_000
 
@@ -84,7 +83,7 @@ export class MongoRows extends Rows {
     this.#commits = new RowCommits(db, () => clock.now(), lockPatienceMs)
     this.#timers = [
       setInterval(() => void this.sweep().catch(() => undefined), sweepEveryMillis).unref(),
-      setInterval(() => void this.#commits.recover(false).catch(() => undefined), recoverEveryMillis).unref(),
+      setInterval(() => void this.#commits.recover().catch(() => undefined), recoverEveryMillis).unref(),
     ]
   }
 
@@ -92,7 +91,6 @@ export class MongoRows extends Rows {
     const rows = new MongoRows(options)
     await rows.#commits.prepare()
     await rows.open([checkpoints])
-    await persist(() => rows.#commits.recover(true))
     return rows
   }
 
@@ -107,6 +105,7 @@ export class MongoRows extends Rows {
         tables.map(async (table) => {
           const shape = shapeOf(table)
           await persist(() => prepare(this.#db, shape.collection, mongoIndexes(shape)))
+          await this.#commits.open(shape.collection)
           await this.#reshape(shape)
           this.#opened.set(shape.collection, shape)
         }),
@@ -216,7 +215,7 @@ export class MongoRows extends Rows {
         continue
       }
       try {
-        if (writes.length === 0 || (await this.#writeAll(writes, durability, now))) return { applied: true, counts: outcome.counts }
+        if (writes.length === 0 || (await this.#writeAll(writes, durability))) return { applied: true, counts: outcome.counts }
       } catch (error) {
         if (!isTransient(error) || performance.now() > givingUp) throw error
       }
@@ -251,12 +250,12 @@ export class MongoRows extends Rows {
     return collection === shapeOf(checkpoints).collection ? this.#recentCheckpoints : this.#recent
   }
 
-  async #writeAll(writes: readonly Entry[], durability: Durability, now: number): Promise<boolean> {
-    const v = writes.length === 1 ? await this.#write(writes[0] as Entry, durability, now) : await this.#commits.commit(writes, durability)
-    if (v === undefined) return false
+  async #writeAll(writes: readonly Entry[], durability: Durability): Promise<boolean> {
+    const written = await this.#commits.write(writes, durability)
+    if (!written) return false
     for (const entry of writes) {
       const image = entryImage(entry)
-      if (image) this.#recentOf(entry.shape).remember(entry.shape.collection, docAfter(entry, image, v))
+      if (image) this.#recentOf(entry.shape).remember(entry.shape.collection, docAfter(entry, image, written))
       else this.#recentOf(entry.shape).forget(entry.shape.collection, entry.id)
     }
     return true
@@ -279,35 +278,6 @@ export class MongoRows extends Rows {
         // An earlier attempt may have got through although its answer did not.
         return attempt > 0 && isMine(await rows.findOne({ _id }), v)
       }
-    })
-  }
-
-  /** One document, conditional on what was read; answers the id of the write, or nothing when it is not so any more. */
-  async #write(entry: Entry, durability: Durability, now: number): Promise<string | undefined> {
-    const rows = this.#commits.rows(entry.shape.collection)
-    const { id: _id, doc } = entry
-    const v = nonce()
-    const image = entryImage(entry)
-    const options = { writeConcern: durability === 'full' ? durable : acknowledged }
-    return persist(async (attempt) => {
-      // An earlier attempt may have got through although its answer did not.
-      if (attempt > 0) {
-        const stored = await rows.findOne({ _id })
-        if (isMine(stored, v)) return v
-        if (stored?.v !== doc?.v || stored?.l !== undefined) return undefined
-      }
-      if (!doc) {
-        try {
-          await rows.insertOne({ _id, ...(image as Image), v }, options)
-          return v
-        } catch (error) {
-          if (!isDuplicate(error)) throw error
-          return isMine(await rows.findOne({ _id }), v) ? v : undefined
-        }
-      }
-      const change = image ? changeTo(doc, image, v) : markOf(doc, v, now)
-      const { matchedCount } = await rows.updateOne({ _id, v: doc.v, l: { $exists: false } }, change as never, options)
-      return matchedCount === 1 || isMine(await rows.findOne({ _id }), v) ? v : undefined
     })
   }
 
@@ -383,6 +353,7 @@ export class MongoRows extends Rows {
     return crossing(async () => {
       const { collection } = shapeOf(table)
       this.#opened.delete(collection)
+      this.#commits.drop(collection)
       await persist(() => this.#db.collection<{ _id: string }>('meta').deleteOne({ _id: `shape:${collection}` }))
       await persist(() => this.#db.collection(collection).drop()).catch((error: { code?: number; message?: string }) => {
         if (error.code !== 26 && !/ns not found/.test(error.message ?? '')) throw error
@@ -403,6 +374,7 @@ export class MongoRows extends Rows {
         if (doc.r === undefined) continue
         const row = JSON.parse(doc.r) as JsonRow
         const image = imageOf(shape, doc._id, row, doc.r)
+        await this.#commits.settleBefore([{ doc }])
         await persist(() => rows.updateOne({ _id: doc._id, v: doc.v, l: { $exists: false } }, changeTo(doc, image, nonce()) as never))
       }
     }
@@ -412,10 +384,7 @@ export class MongoRows extends Rows {
   /** Removes rows that have expired; answers how many. Readers do not see them anyway. */
   async sweep(): Promise<number> {
     let removed = 0
-    for (const { collection } of this.#opened.values()) {
-      const { deletedCount } = await this.#commits.rows(collection).deleteMany({ e: { $lte: this.#clock.now() }, l: { $exists: false } })
-      removed += deletedCount
-    }
+    for (const { collection } of this.#opened.values()) removed += await this.#commits.sweep(collection)
     return removed
   }
 
@@ -426,9 +395,13 @@ export class MongoRows extends Rows {
 }
 
 /** The document that a write has left. */
-const docAfter = ({ id: _id, doc }: Entry, image: Image, v: string): RowDoc => ({ _id, ...image, v, ...(doc ? { w: writersOf(doc) } : {}) })
-
-const isMine = (doc: RowDoc | null, v: string): boolean => doc !== null && (doc.v === v || doc.w?.includes(v) === true)
+const docAfter = (entry: Entry, image: Image, { v, root, p }: Written): RowDoc => ({
+  _id: entry.id,
+  ...image,
+  v,
+  ...(entry.doc ? { w: writersOf(entry.doc) } : {}),
+  ...(p && entry === root ? { p } : {}),
+})
 
 const checkpointKey = ({ consumer, context, p }: Pick<Checkpoint, 'consumer' | 'context' | 'p'>, durability: Durability): string =>
   JSON.stringify([consumer, context, p, durability])

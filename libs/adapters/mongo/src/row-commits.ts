@@ -1,29 +1,29 @@
 /**
  * Changes of several documents as one, without a transaction of the server.
  *
- * 1. Each document is locked by one write, conditional on what was read: an existing one keeps its row and gets the next one beside it, a
- *    new one is inserted as it will be, marked as not yet born.
- * 2. One insert into `commits_of_rows` decides: `s: 1` by the writer commits, `s: 0` by anybody who is tired of waiting undoes. Its `_id` is unique, so
- *    only one of them is ever there.
- * 3. Everybody who meets a lock can finish or undo it alone: each step is conditional on the lock.
+ * 1. All documents but one are locked, each by one write, conditional on what was read: an existing one keeps its row and gets the next one beside it, a
+ *    new one is inserted as it will be, marked as not yet born. Each lock names the document that is left: the root.
+ * 2. The write of the root decides. It is conditional on what was read, too, and leaves in the root which change that was. Who is tired of waiting for it
+ *    touches the root before: then the condition does not hold any more.
+ * 3. Everybody who meets a lock can finish or undo it alone: the root says which, and each step is conditional on the lock. A root is not written
+ *    again before what it has decided is finished.
  *
  * So a reader sees the row before or after the decision, whoever dies where.
  */
 import { acknowledged, durable, nonce, prepare, type Collection, type Db } from './database.js'
 import { atMost, duplicatesOf, isDuplicate, pause, persist } from './retry.js'
-import { changeTo, removal, type Durability, type Image, type RowDoc } from './row-shape.js'
+import { changeTo, checkpoints, markOf, removal, shapeOf, writersOf, type Decided, type Durability, type Image, type RowDoc } from './row-shape.js'
 import { entryImage, type Entry } from './row-plan.js'
 import mongoose from 'mongoose'
 
-/** The decision about a change of several documents; its id is what their locks name. */
-interface Decision {
-  readonly _id: string
-  /** 0 undone, 1 committed, 2 committed and finished by somebody else than its writer. */
-  readonly s: 0 | 1 | 2
-  /** Collections of the documents. */
-  readonly c?: readonly string[]
-  /** Milliseconds since 1970; only for clearing away. */
-  readonly at: number
+/** What a lock says: which change it belongs to, and where that is decided. */
+type Lock = Required<Pick<RowDoc, 'l' | 'o'>>
+
+/** What a write has left: its id, and what the root keeps of a change of several documents. */
+export interface Written {
+  readonly v: string
+  readonly root: Entry
+  readonly p?: Decided
 }
 
 /** What documents of a big change shall be. To update each is dear: they are locked by one command, and the images lie here until the decision. */
@@ -36,9 +36,12 @@ interface Part {
 
 /** How long a lock without a decision is waited for, by the clock of whoever waits. */
 const lockPatienceMs = 2_000
-/** How long decisions are kept for writers that do not know them yet. */
+/** How long a change that was refused stays so, where its root does not exist. */
 const keepMs = 3_600_000
-const clearAfterMs = 500
+/** So many expired documents are looked at before they are removed, at once. */
+const mostSwept = 10_000
+/** So many changes are remembered as finished. */
+const mostFinished = 20_000
 const atOnce = 1_000
 const side = 250
 /** So many documents of a table are locked with what they shall be beside them, and finished one by one; of more of them that lies elsewhere. */
@@ -47,19 +50,18 @@ const mostCharacters = 2_000_000
 
 const unlocked = { $exists: false }
 /** A document that was inserted under a lock is as it shall be. */
-const born = { $unset: { l: '', b: '' } } as const
+const born = { $unset: { l: '', o: '', b: '' } } as const
 const concern = (durability: Durability) => ({ writeConcern: durability === 'full' ? durable : acknowledged })
 
 export class RowCommits {
   readonly #db: Db
-  readonly #decisions: Collection<Decision>
   readonly #parts: Collection<Part>
+  readonly #collections = new Set<string>()
   /** Work that no caller waits for. */
   readonly #loose = new Set<Promise<unknown>>()
-  /** Changes whose decisions can be cleared away. */
-  readonly #finished: string[] = []
-  #clearing: NodeJS.Timeout | undefined
-  /** Committed decisions that were there in the last round of `recover`. */
+  /** Changes that this process knows to be finished, the oldest first. */
+  readonly #finished = new Set<string>()
+  /** Locks that were there in the last round of `recover`. */
   #seen = new Set<string>()
 
   constructor(
@@ -68,55 +70,93 @@ export class RowCommits {
     private readonly patienceMs = lockPatienceMs,
   ) {
     this.#db = db
-    this.#decisions = db.collection<Decision>('commits_of_rows')
     this.#parts = db.collection<Part>('parts_of_rows')
   }
 
   async prepare(): Promise<void> {
-    await persist(() => prepare(this.#db, 'commits_of_rows'))
     await persist(() => prepare(this.#db, 'parts_of_rows', [{ key: { of: 1 }, name: 'of' }]))
+  }
+
+  /** A collection is used; what somebody who is gone has decided about its documents is finished. */
+  async open(collection: string): Promise<void> {
+    this.#collections.add(collection)
+    for (const doc of await this.#locked(collection)) await this.read(collection, doc)
+  }
+
+  drop(collection: string): void {
+    this.#collections.delete(collection)
   }
 
   rows(collection: string): Collection<RowDoc> {
     return this.#db.collection<RowDoc>(collection)
   }
 
-  /** Writes all entries or none; answers the id of the write, or nothing when one of them is not as it was read. */
-  async commit(entries: readonly Entry[], durability: Durability): Promise<string | undefined> {
-    const id = nonce()
-    const tables = byCollection(entries)
+  /** Writes all entries or none; answers what that left, or nothing when one of them is not as it was read. */
+  async write(entries: readonly Entry[], durability: Durability): Promise<Written | undefined> {
+    await this.settleBefore(entries)
+    const v = nonce()
+    const root = rootOf(entries)
+    if (entries.length === 1) return (await this.#one(root, v, durability)) ? { v, root } : undefined
+    const members = byCollection(entries.filter((entry) => entry !== root))
+    const p: Decided = { i: v, c: [...members.keys()] }
     try {
-      if (!(await this.#lock(id, tables, durability))) {
-        await this.#undo(id, [...tables.keys()])
+      if (!(await this.#lock({ l: v, o: [root.shape.collection, root.id] }, members, durability))) {
+        await this.#undo(v, p.c)
         return undefined
       }
     } catch (error) {
-      // Whether some are locked is not known. Nobody else can commit this id, so they may be unlocked; what comes late is undone by whoever meets it.
-      await this.#undo(id, [...tables.keys()]).catch(() => undefined)
+      // Whether some are locked is not known. Nobody else can decide for this id, so they may be unlocked; what comes late is undone by whoever meets it.
+      await this.#undo(v, p.c).catch(() => undefined)
       throw error
     }
-    if (!(await this.#decide({ _id: id, s: 1, c: [...tables.keys()], at: this.now() }, durability))) {
-      await this.#undo(id, [...tables.keys()])
+    if (!(await this.#one(root, v, durability, p))) {
+      await this.#undo(v, p.c)
       return undefined
     }
-    await this.#finish(id, tables, durability)
-    this.#finished.push(id)
-    this.#clearing ??= setTimeout(() => this.#clear(), clearAfterMs).unref()
-    if (entries.length > few) this.#later(this.#parts.deleteMany({ of: id }))
-    return id
+    await this.#finish(v, members, durability)
+    this.#noteFinished(v)
+    if (entries.length > few) this.#later(this.#parts.deleteMany({ of: v }))
+    return { v, root, p }
   }
 
-  async #lock(id: string, tables: ReadonlyMap<string, readonly Entry[]>, durability: Durability): Promise<boolean> {
+  /** One document, conditional on what was read; false when it is not so any more. */
+  async #one(entry: Entry, v: string, durability: Durability, p?: Decided): Promise<boolean> {
+    const { id: _id, doc } = entry
+    const rows = this.rows(entry.shape.collection)
+    const image = entryImage(entry)
+    return persist(async (attempt) => {
+      // An earlier attempt may have got through although its answer did not.
+      if (attempt > 0) {
+        const stored = await rows.findOne({ _id })
+        if (isMine(stored, v)) return true
+        if (stored?.v !== doc?.v || stored?.l !== undefined) return false
+      }
+      if (!doc) {
+        try {
+          await rows.insertOne({ _id, ...(image as Image), v, ...(p ? { p } : {}) }, concern(durability))
+          return true
+        } catch (error) {
+          if (!isDuplicate(error)) throw error
+          return isMine(await rows.findOne({ _id }), v)
+        }
+      }
+      const change = image ? changeTo(doc, image, v, p) : markOf(doc, v, this.now(), p)
+      const { matchedCount } = await rows.updateOne({ _id, v: doc.v, l: unlocked }, change as never, concern(durability))
+      return matchedCount === 1 || isMine(await rows.findOne({ _id }), v)
+    })
+  }
+
+  async #lock(lock: Lock, tables: ReadonlyMap<string, readonly Entry[]>, durability: Durability): Promise<boolean> {
     const locked = await Promise.all(
       [...tables].flatMap(([collection, entries]) => [
         this.#lockNew(
-          id,
+          lock,
           collection,
           entries.filter(({ doc }) => !doc),
           durability,
         ),
         this.#lockExisting(
-          id,
+          lock,
           collection,
           entries.filter(({ doc }) => doc),
           durability,
@@ -126,9 +166,9 @@ export class RowCommits {
     return locked.every(Boolean)
   }
 
-  async #lockNew(id: string, collection: string, entries: readonly Entry[], durability: Durability): Promise<boolean> {
+  async #lockNew(lock: Lock, collection: string, entries: readonly Entry[], durability: Durability): Promise<boolean> {
     for (const some of chunks(entries)) {
-      const docs = some.map((entry): RowDoc => ({ _id: entry.id, ...(entryImage(entry) as Image), v: id, l: id, b: true }))
+      const docs = some.map((entry): RowDoc => ({ _id: entry.id, ...(entryImage(entry) as Image), v: lock.l, ...lock, b: true }))
       try {
         await this.rows(collection).insertMany(docs, { ordered: false, ...concern(durability) })
       } catch (error) {
@@ -143,11 +183,14 @@ export class RowCommits {
    * No command of this phase is sent twice: one that may have been done is given up with the whole change. So a lock never comes after
    * the decision.
    */
-  async #lockExisting(id: string, collection: string, entries: readonly Entry[], durability: Durability): Promise<boolean> {
-    if (entries.length > few) return this.#lockMany(id, collection, entries, durability)
+  async #lockExisting(lock: Lock, collection: string, entries: readonly Entry[], durability: Durability): Promise<boolean> {
+    if (entries.length > few) return this.#lockMany(lock, collection, entries, durability)
     const locks = entries.map((entry) => {
       const next = entryImage(entry)
-      return { filter: { _id: entry.id, v: (entry.doc as RowDoc).v, l: unlocked }, update: { $set: { l: id, ...(next ? { n: next } : { g: true as const }) } } }
+      return {
+        filter: { _id: entry.id, v: (entry.doc as RowDoc).v, l: unlocked },
+        update: { $set: { ...lock, ...(next ? { n: next } : { g: true as const }) } },
+      }
     })
     const [only] = locks
     if (!only) return true
@@ -160,58 +203,34 @@ export class RowCommits {
   }
 
   /** Many at once: first the lock alone, then a look whether they still are as they were read. What they shall be is written apart. */
-  async #lockMany(id: string, collection: string, entries: readonly Entry[], durability: Durability): Promise<boolean> {
+  async #lockMany(own: Lock, collection: string, entries: readonly Entry[], durability: Durability): Promise<boolean> {
     const rows = this.rows(collection)
     const gone = entries.filter(({ json }) => json === undefined)
     const kept = entries.filter(({ json }) => json !== undefined)
     const lock = async (some: readonly Entry[], $set: Partial<RowDoc>): Promise<void> => {
       for (const part of chunks(some)) await rows.updateMany({ _id: { $in: part.map((entry) => entry.id) }, l: unlocked }, { $set }, concern(durability))
     }
-    await Promise.all([lock(kept, { l: id }), lock(gone, { l: id, g: true })])
-    const locked = await rows.find({ l: id, b: unlocked }, { projection: { v: 1 } }).toArray()
+    await Promise.all([lock(kept, own), lock(gone, { ...own, g: true })])
+    const locked = await rows.find({ l: own.l, b: unlocked }, { projection: { v: 1 } }).toArray()
     const versions = new Map(locked.map(({ _id, v }) => [_id, v]))
     if (!entries.every((entry) => versions.get(entry.id) === (entry.doc as RowDoc).v)) return false
     const next = kept.map((entry) => ({ c: collection, i: entry.id, n: entryImage(entry) as Image }))
-    await Promise.all(inParts(next).map((part) => this.#parts.insertOne({ _id: nonce(), of: id, next: part, at: this.now() }, concern(durability))))
+    await Promise.all(inParts(next).map((part) => this.#parts.insertOne({ _id: nonce(), of: own.l, next: part, at: this.now() }, concern(durability))))
     return true
   }
 
-  /** True when the decision is stored as it was wanted, now or by an attempt whose answer was lost. */
-  async #decide(decision: Decision, durability: Durability): Promise<boolean> {
-    return persist(async () => {
-      try {
-        await this.#decisions.insertOne(decision, concern(durability))
-        return true
-      } catch (error) {
-        if (!isDuplicate(error)) throw error
-        const stored = await this.#decisions.findOne({ _id: decision._id })
-        return stored !== null && stored.s > 0 === decision.s > 0
-      }
-    })
-  }
-
-  /** Brings the documents of a committed change to what they shall be. Harmless when repeated. */
-  async #finish(id: string, tables: ReadonlyMap<string, readonly Entry[] | undefined>, durability: Durability): Promise<void> {
+  /** Brings the documents of a change that its writer knows to what they shall be. Harmless when repeated. */
+  async #finish(id: string, tables: ReadonlyMap<string, readonly Entry[]>, durability: Durability): Promise<void> {
     await Promise.all(
       [...tables].map(async ([collection, entries]) => {
-        const rows = this.rows(collection)
-        if (entries && entries.length <= few) {
+        if (entries.length <= few) {
           const updates = entries.map((entry) => ({ updateOne: { filter: { _id: entry.id, l: id }, update: this.#end(id, entry) as never } }))
-          await persist(() => rows.bulkWrite(updates, { ordered: false, ...concern(durability) }))
+          await persist(() => this.rows(collection).bulkWrite(updates, { ordered: false, ...concern(durability) }))
           return
         }
-        const next = entries
-          ? entries.flatMap(({ doc, ...entry }) => (doc && entry.json !== undefined ? [{ ...doc, n: entryImage({ ...entry, doc }) as Image }] : []))
-          : await this.#unfinished(id, collection)
-        const update = (some: readonly RowDoc[]) => {
-          const updates = some.map((doc) => ({ updateOne: { filter: { _id: doc._id, l: id }, update: changeTo(doc, doc.n as Image, id) as never } }))
-          return persist(() => rows.bulkWrite(updates, { ordered: false, ...concern(durability) }))
-        }
-        // A server does one command on one core: some commands side by side are done sooner.
-        for (const some of chunks(next)) await Promise.all(chunks(some, side).map(update))
-        if (!entries || entries.some(({ json }) => json === undefined))
-          await persist(() => rows.updateMany({ l: id, g: true }, removal(id, this.now()) as never, concern(durability)))
-        if (!entries || entries.some(({ doc }) => !doc)) await persist(() => rows.updateMany({ l: id, b: true }, born, concern(durability)))
+        const next = entries.flatMap((entry) => (entry.doc && entry.json !== undefined ? [{ ...entry.doc, n: entryImage(entry) as Image }] : []))
+        const some = { gone: entries.some(({ json }) => json === undefined), born: entries.some(({ doc }) => !doc) }
+        await this.#finishMany(id, collection, next, some, durability)
       }),
     )
   }
@@ -224,9 +243,37 @@ export class RowCommits {
     return changeTo({ ...entry.doc, n }, n, id)
   }
 
-  /** Documents of a committed change that still are as they were, with what they shall be. */
-  async #unfinished(id: string, collection: string): Promise<RowDoc[]> {
-    const docs = await persist(() => this.rows(collection).find({ l: id, b: unlocked, g: unlocked }).toArray())
+  async #finishMany(id: string, collection: string, next: readonly RowDoc[], some: { gone: boolean; born: boolean }, durability: Durability): Promise<void> {
+    const rows = this.rows(collection)
+    const update = (part: readonly RowDoc[]) => {
+      const updates = part.map((doc) => ({ updateOne: { filter: { _id: doc._id, l: id }, update: changeTo(doc, doc.n as Image, id) as never } }))
+      return persist(() => rows.bulkWrite(updates, { ordered: false, ...concern(durability) }))
+    }
+    // A server does one command on one core: some commands side by side are done sooner.
+    for (const part of chunks(next)) await Promise.all(chunks(part, side).map(update))
+    if (some.gone) await persist(() => rows.updateMany({ l: id, g: true }, removal(id, this.now()) as never, concern(durability)))
+    if (some.born) await persist(() => rows.updateMany({ l: id, b: true }, born, concern(durability)))
+  }
+
+  /** The same for a change of somebody else, by what lies in the documents. */
+  async #settle(id: string, collections: readonly string[]): Promise<void> {
+    await Promise.all(
+      [...new Set(collections)].map(async (collection) => {
+        const docs = await persist(() => this.rows(collection).find({ l: id }).toArray())
+        if (docs.length === 0) return
+        const kept = await this.#withImages(
+          id,
+          collection,
+          docs.filter(({ b, g }) => !b && !g),
+        )
+        await this.#finishMany(id, collection, kept, { gone: docs.some(({ g }) => g), born: docs.some(({ b }) => b) }, 'full')
+      }),
+    )
+    this.#noteFinished(id)
+  }
+
+  /** Locked documents with what they shall be. */
+  async #withImages(id: string, collection: string, docs: readonly RowDoc[]): Promise<readonly RowDoc[]> {
     if (docs.every(({ n }) => n)) return docs
     const parts = await persist(() => this.#parts.find({ of: id }).toArray())
     const images = new Map(parts.flatMap(({ next }) => next.filter(({ c }) => c === collection).map(({ i, n }) => [i, n])))
@@ -237,14 +284,31 @@ export class RowCommits {
     })
   }
 
-  /** Takes the locks of a change away that is not committed and never will be. */
-  async #undo(id: string, collections: readonly string[]): Promise<void> {
+  /** What roots have decided is finished before they are written again: they keep one decision only. */
+  async settleBefore(entries: readonly Pick<Entry, 'doc'>[]): Promise<void> {
+    const open = new Map(entries.flatMap(({ doc }) => (doc?.p && !this.#finished.has(doc.p.i) ? [[doc.p.i, doc.p.c] as const] : [])))
+    await Promise.all([...open].map(([id, collections]) => this.#settle(id, collections)))
+  }
+
+  #noteFinished(id: string): void {
+    this.#finished.add(id)
+    if (this.#finished.size > mostFinished) for (const oldest of this.#finished) return void this.#finished.delete(oldest)
+  }
+
+  /** Takes the locks of a change away that is not decided and never will be. */
+  async #undo(id: string, collections: Iterable<string>): Promise<void> {
     await Promise.all(
-      collections.map(async (collection) => {
+      [...collections].map(async (collection) => {
         await persist(() => this.rows(collection).deleteMany({ l: id, b: true }))
-        await persist(() => this.rows(collection).updateMany({ l: id, b: unlocked }, { $unset: { l: '', n: '', g: '' } }))
+        await persist(() => this.rows(collection).updateMany({ l: id, b: unlocked }, { $unset: { l: '', o: '', n: '', g: '' } }))
       }),
     )
+  }
+
+  /** The root of the change that holds a document, where it exists. */
+  async #rootOf({ o }: RowDoc): Promise<RowDoc | null> {
+    const [collection, _id] = o as Lock['o']
+    return persist(() => this.rows(collection).findOne({ _id }))
   }
 
   /** The document as it is for a reader: what is not decided has not happened. */
@@ -252,9 +316,9 @@ export class RowCommits {
     let current: RowDoc | null = doc
     for (let undecided: string | undefined; current?.l !== undefined;) {
       const id: string = current.l
-      const decision: Decision | null = await persist(() => this.#decisions.findOne({ _id: id }))
-      if (decision) await this.#settle(decision, collection)
-      // Without a decision before this reading of the document, it was not decided then.
+      const root: RowDoc | null = await this.#rootOf(current)
+      if (root?.p?.i === id) await this.#settle(id, [collection, ...root.p.c])
+      // Still locked after the root had not decided: it was not decided then.
       else if (undecided === id) return current.b ? undefined : current
       else undecided = id
       current = await persist(() => this.rows(collection).findOne({ _id: doc._id }))
@@ -262,38 +326,89 @@ export class RowCommits {
     return current ?? undefined
   }
 
-  /** The document once nobody holds it; who holds it for too long is undone. */
+  /** The document once nobody holds it; who holds it for too long is refused. */
   async free(collection: string, doc: RowDoc): Promise<RowDoc | undefined> {
     let current: RowDoc | null = doc
     const since = new Map<string, number>()
     for (let attempt = 1; current?.l !== undefined; attempt++) {
       const id: string = current.l
-      const decision: Decision | null = await persist(() => this.#decisions.findOne({ _id: id }))
-      if (decision) await this.#settle(decision, collection)
-      else if (performance.now() - (since.get(id) ?? since.set(id, performance.now()).get(id)!) > this.patienceMs)
-        await this.#decide({ _id: id, s: 0, at: this.now() }, 'full')
+      const root: RowDoc | null = await this.#rootOf(current)
+      if (root?.p?.i === id) await this.#settle(id, [collection, ...root.p.c])
+      else if (performance.now() - (since.get(id) ?? since.set(id, performance.now()).get(id)!) > this.patienceMs) await this.#refuse(current, root)
       else await pause(Math.random() * Math.min(50, 2 * attempt))
       current = await persist(() => this.rows(collection).findOne({ _id: doc._id }))
     }
     return current ?? undefined
   }
 
-  async #settle(decision: Decision, collection: string): Promise<void> {
-    if (decision.s === 0) await this.#undo(decision._id, [collection])
-    else await this.#finish(decision._id, new Map([collection, ...(decision.c ?? [])].map((one) => [one, undefined])), 'full')
+  /** Makes a root another one than its writer has read, and undoes the change, unless somebody was faster. */
+  async #refuse({ l, o }: RowDoc, root: RowDoc | null): Promise<void> {
+    const [collection, _id] = o as Lock['o']
+    const rows = this.rows(collection)
+    const refused = await persist(async () => {
+      if (root) return (await rows.updateOne({ _id, v: root.v }, { $set: { v: nonce(), w: writersOf(root) } }, concern('full'))).matchedCount === 1
+      return rows.insertOne({ _id, d: true, e: this.now() + keepMs, v: nonce() }, concern('full')).then(
+        () => true,
+        (error: unknown) => {
+          if (isDuplicate(error)) return false
+          throw error
+        },
+      )
+    })
+    if (refused) await this.#undo(l as string, new Set([...this.#collections, collection]))
   }
 
-  /** Finishes what a writer that is gone has committed, and clears old decisions away. Called from time to time; at the start with all that is there. */
-  async recover(all: boolean): Promise<void> {
-    const committed = await this.#decisions.find({ s: 1 }).toArray()
-    for (const decision of committed) {
-      if (!all && !this.#seen.has(decision._id)) continue
-      await this.#settle(decision, decision.c?.[0] as string)
-      await this.#decisions.updateOne({ _id: decision._id, s: 1 }, { $set: { s: 2 } })
-    }
-    this.#seen = new Set(committed.map(({ _id }) => _id))
-    await this.#decisions.deleteMany({ s: { $in: [0, 2] }, at: { $lt: this.now() - keepMs } })
+  /** One document for each change that holds some of a collection. */
+  async #locked(collection: string): Promise<RowDoc[]> {
+    const docs = await persist(() =>
+      this.rows(collection)
+        .find({ l: { $gte: '' } })
+        .toArray(),
+    )
+    return [...new Map(docs.map((doc) => [doc.l, doc])).values()]
+  }
+
+  /** Ends what a writer that is gone has left. Called from time to time: who is at work now is not disturbed. */
+  async recover(): Promise<void> {
+    const seen = new Set<string>()
+    for (const collection of this.#collections)
+      for (const doc of await this.#locked(collection)) {
+        const id = doc.l as string
+        if (this.#seen.has(id)) await this.free(collection, doc)
+        seen.add(id)
+      }
+    this.#seen = seen
     await this.#parts.deleteMany({ at: { $lt: this.now() - keepMs } })
+  }
+
+  /** Removes documents of a collection that have expired; answers how many. What they have decided is finished before. */
+  async sweep(collection: string): Promise<number> {
+    const rows = this.rows(collection)
+    const expired = { e: { $lte: this.now() }, l: unlocked }
+    const { deletedCount } = await rows.deleteMany({ ...expired, p: unlocked })
+    const roots = await rows
+      .find({ ...expired, p: { $exists: true } }, { projection: { v: 1, p: 1 } })
+      .limit(mostSwept)
+      .toArray()
+    if (roots.length === 0) return deletedCount
+    await this.#settleAll(roots.map(({ p }) => p as Decided).filter(({ i }) => !this.#finished.has(i)))
+    const more = await Promise.all(
+      chunks(roots).map((some) => rows.deleteMany({ _id: { $in: some.map(({ _id }) => _id) }, v: { $in: some.map(({ v }) => v) } })),
+    )
+    return more.reduce((sum, { deletedCount: one }) => sum + one, deletedCount)
+  }
+
+  /** Most of many changes are finished: one look at each collection tells which are not. */
+  async #settleAll(decided: readonly Decided[]): Promise<void> {
+    for (const some of chunks(decided)) {
+      const ids = some.map(({ i }) => i)
+      for (const collection of new Set(some.flatMap(({ c }) => c))) {
+        const open = await this.rows(collection)
+          .find({ l: { $in: ids } }, { projection: { l: 1 } })
+          .toArray()
+        for (const id of new Set(open.map(({ l }) => l as string))) await this.#settle(id, [collection])
+      }
+    }
   }
 
   #later(work: Promise<unknown>): void {
@@ -301,18 +416,23 @@ export class RowCommits {
     this.#loose.add(loose)
   }
 
-  /** Nobody asks for the decision about a change that is finished. */
-  #clear(): void {
-    clearTimeout(this.#clearing)
-    this.#clearing = undefined
-    const finished = this.#finished.splice(0)
-    if (finished.length > 0) this.#later(this.#decisions.deleteMany({ _id: { $in: finished } }))
-  }
-
   async close(): Promise<void> {
-    this.#clear()
     await atMost(1_000, Promise.all(this.#loose))
   }
+}
+
+/** Whether a document has been written by the attempt of that id. */
+export const isMine = (doc: RowDoc | null, v: string): boolean => doc !== null && (doc.v === v || doc.w?.includes(v) === true)
+
+const checkpointCollection = shapeOf(checkpoints).collection
+
+/**
+ * The document whose write decides. A checkpoint is written by one copy at a time, which knows what it has decided; one that is there and stays needs no mark
+ * that expires.
+ */
+const rootOf = (entries: readonly Entry[]): Entry => {
+  const there = entries.filter(({ doc, json }) => doc && json !== undefined)
+  return there.find(({ shape }) => shape.collection === checkpointCollection) ?? there[0] ?? (entries.find(({ json }) => json !== undefined) ?? entries[0])!
 }
 
 const byCollection = (entries: readonly Entry[]): Map<string, Entry[]> => {

@@ -33,6 +33,8 @@ export interface RowDoc extends Partial<Image> {
   readonly w?: readonly string[]
   /** The change of several documents that holds this one. */
   readonly l?: string
+  /** Where that is decided: collection and id of its root. */
+  readonly o?: readonly [collection: string, id: string]
   /** What it will say if that change is committed. */
   readonly n?: Image
   /** It begins to exist with that change. */
@@ -41,6 +43,14 @@ export interface RowDoc extends Partial<Image> {
   readonly g?: true
   /** Removed: only a mark, so that a late repetition of a write finds what became of it. */
   readonly d?: true
+  /** The change of several documents that was decided by writing this one. */
+  readonly p?: Decided
+}
+
+/** A change of several documents that has happened: its id, and the collections of the others. */
+export interface Decided {
+  readonly i: string
+  readonly c: readonly string[]
 }
 
 const shapes = new WeakMap<object, RowShape>()
@@ -92,11 +102,12 @@ export const indexText = (values: readonly unknown[]): string => values.map((val
 export const liveJson = (doc: RowDoc | undefined | null, now: number): string | undefined =>
   doc && !doc.d && !doc.b && doc.r !== undefined && (doc.e === undefined || doc.e > now) ? doc.r : undefined
 
-/** The smallest change that makes a document that was read into an image: what stays as it is costs nothing. Its lock goes. */
-export const changeTo = (doc: RowDoc, image: Image, v: string) => {
+/** The smallest change that makes a document that was read into an image: what stays as it is costs nothing. Its lock goes, and what it decided before. */
+export const changeTo = (doc: RowDoc, image: Image, v: string, p?: Decided) => {
   const same = (field: string): boolean => (doc as unknown as Record<string, unknown>)[field] === (image as unknown as Record<string, unknown>)[field]
-  const $set = { ...Object.fromEntries(Object.entries(image).filter(([field]) => !same(field))), v, w: writersOf(doc) }
-  const $unset: Record<string, ''> = { l: '' }
+  const $set = { ...Object.fromEntries(Object.entries(image).filter(([field]) => !same(field))), v, w: writersOf(doc), ...(p ? { p } : {}) }
+  const $unset: Record<string, ''> = { l: '', o: '' }
+  if (doc.p && !p) $unset.p = ''
   if (doc.n) $unset.n = ''
   if (doc.d) $unset.d = ''
   if (doc.e !== undefined && image.e === undefined) $unset.e = ''
@@ -113,10 +124,12 @@ const mostIndexes = 16
 /** What the removal of rows leaves: a mark without content, so that a late repetition of an earlier write does not bring a row back. */
 export const removal = (v: string, now: number) => ({
   $set: { d: true as const, e: now + markMs, v },
-  $unset: Object.fromEntries(['r', 'l', 'n', 'g', ...Array.from({ length: mostIndexes }, (_, i) => `x${i}`)].map((field) => [field, '' as const])),
+  $unset: Object.fromEntries(['r', 'l', 'o', 'n', 'g', 'p', ...Array.from({ length: mostIndexes }, (_, i) => `x${i}`)].map((field) => [field, '' as const])),
 })
 
-export const markOf = (doc: RowDoc, v: string, now: number) => {
+export const markOf = (doc: RowDoc, v: string, now: number, p?: Decided) => {
   const { $set, $unset } = removal(v, now)
-  return { $set: { ...$set, w: writersOf(doc) }, $unset }
+  if (!p) return { $set: { ...$set, w: writersOf(doc) }, $unset }
+  const { p: _, ...others } = $unset
+  return { $set: { ...$set, w: writersOf(doc), p }, $unset: others }
 }
