@@ -13,6 +13,7 @@ import { CheckpointTimer } from './checkpoint-timer.js'
 import { describe, nameOf, ParkedStreams, type ParkedStream } from './parked-streams.js'
 import { Positions } from './positions.js'
 import { fromLook, StaleLook } from './stale-look.js'
+import { UnwrittenEvents, type Unwritten } from './unwritten.js'
 
 export interface ConsumerStatus {
   readonly name: string
@@ -29,15 +30,6 @@ const unstoredEvents = 1000
 
 /** A failure that another try cannot mend: the code and the event do not fit. Anything else thrown by storage is tried again by the bus. */
 const isDeterministic = (error: unknown): boolean => error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError
-
-/** What follows from the events of a batch so far and is not written yet. */
-export interface Unwritten {
-  readonly changes: Changes
-  /** Reads from which further changes follow. */
-  readonly get: Look['get']
-  /** Writes the changes of the events before this one. */
-  flush(): Promise<void>
-}
 
 /** Up to where the events of a partition are done. */
 interface Done {
@@ -94,7 +86,7 @@ export abstract class EventConsumer {
 
   /** Loads what is parked; before the first batch. */
   async load(): Promise<void> {
-    for (const stream of await this.#parked.load()) void this.retry(stream).catch(() => false)
+    for (const stream of await this.exclusive(() => this.#parked.load())) void this.retry(stream).catch(() => false)
   }
 
   /** Where to begin with a partition that comes to this copy: what another copy did with it, and what it parked, is read again. */
@@ -136,68 +128,43 @@ export abstract class EventConsumer {
     return fromLook(this.rows, (look) => this.#work(batch, look))
   }
 
-  async #work(batch: BusBatch, first: Look): Promise<void> {
+  async #work(batch: BusBatch, look: Look): Promise<void> {
     const { context, p, events } = batch
-    let done = await this.position(context, p)
+    const done = await this.position(context, p)
     if (this.#parked.none && !this.concernsAny(batch)) {
-      const last = events.at(-1)?.position.seq ?? 0
-      return last > done ? this.#advance([], { context, p, to: last, concerned: false }) : undefined
+      const to = events.at(-1)?.position.seq ?? 0
+      return to > done ? this.#advance([], { context, p, to, concerned: false }) : undefined
     }
-    let pending: RowChange<any>[] = []
-    let look = first
-    const unwritten: Unwritten = {
-      get changes() {
-        return pending
-      },
-      get: (table, key) => look.get(table, key),
-      flush: () => flush(),
-    }
-    /** Up to which event `pending` is complete. */
-    let upTo = done
-    /** Whether an event up to there was this consumer's business. */
-    let concerned = false
-    const flush = async (): Promise<void> => {
-      if (upTo === done) return
-      const changes = pending
-      pending = []
-      const mine = concerned
-      concerned = false
-      await this.#advance(changes, { context, p, to: upTo, concerned: mine }, look)
-      done = upTo
-      look = this.rows.look()
-    }
+    const unwritten = new UnwrittenEvents(done, look, async (changes, { look: read, ...write }) => {
+      await this.#advance(changes, { context, p, ...write }, read)
+      return this.rows.look()
+    })
     /** Streams with events that this batch parks. */
     const parkedNow = new Set<string>()
-    for (const event of events) {
-      if (event.position.seq <= upTo) continue
-      // Most events are none of most consumers' business: names are made only where they are needed.
-      const stream = this.#parked.none ? undefined : nameOf(event)
-      if (stream !== undefined && (parkedNow.has(stream) || (await this.#parked.holds(stream)))) {
-        parkedNow.add(stream)
-        pending.push(this.#parked.parkBehind(event))
-      } else {
+    try {
+      for (const event of events) {
+        if (event.position.seq <= unwritten.upTo) continue
+        // Most events are none of most consumers' business: names are made only where they are needed.
+        const stream = this.#parked.none && parkedNow.size === 0 ? undefined : nameOf(event)
+        if (stream !== undefined && (parkedNow.has(stream) || (await this.#parked.holds(stream)))) {
+          unwritten.add(event, [this.#parked.parkBehind(event)])
+          parkedNow.add(stream)
+          continue
+        }
         try {
           const changes = this.process(event, unwritten)
-          const made = changes instanceof Promise ? await changes : changes
-          if (made !== undefined) {
-            pending.push(...made)
-            concerned = true
-          }
+          unwritten.add(event, changes instanceof Promise ? await changes : changes)
         } catch (error) {
-          // It is not the event that is wrong: the bus brings the batch again until the rows are back.
-          if (error instanceof StorageUnavailable || error instanceof StaleLook) throw error
+          // Where those before it could not be written, it is not this event that is wrong.
+          await unwritten.flushed()
+          unwritten.add(event, [this.#parkUnlessAway(event, error)])
           parkedNow.add(nameOf(event))
-          pending.push(this.#park(event, error))
         }
       }
-      upTo = event.position.seq
-    }
-    const from = done
-    try {
-      await flush()
+      await unwritten.write()
     } catch (error) {
       if (!isDeterministic(error)) throw error
-      await this.#oneByOne({ context, p, events: events.filter((event) => event.position.seq > from) })
+      await this.#oneByOne({ context, p, events: events.filter((event) => event.position.seq > unwritten.written) })
     }
     if (this.rows.shared) for (const stream of parkedNow) void this.#free(stream).catch(() => {})
   }
@@ -208,8 +175,10 @@ export abstract class EventConsumer {
       const done = { context, p, to: event.position.seq, concerned: true }
       try {
         await fromLook(this.rows, async (look) => {
-          const waits = await this.#parked.holds(nameOf(event))
-          await this.#advance(waits ? [this.#parked.parkBehind(event)] : await this.alone(event, look), done, look)
+          const changes = (await this.#parked.holds(nameOf(event)))
+            ? [this.#parked.parkBehind(event)]
+            : await this.alone(event, look).catch((error: unknown) => [this.#parkUnlessAway(event, error)])
+          await this.#advance(changes, done, look)
         })
       } catch (error) {
         if (!isDeterministic(error)) throw error
@@ -221,6 +190,12 @@ export abstract class EventConsumer {
   /** The changes of an event by itself. */
   protected async alone(event: StoredEvent, look: Look): Promise<Changes> {
     return (await this.process(event, { changes: [], get: (table, key) => look.get(table, key), flush: async () => {} })) ?? []
+  }
+
+  /** Throws where it is not the event that is wrong: the bus brings the batch again until the rows are back. */
+  #parkUnlessAway(event: StoredEvent, error: unknown): RowChange<any> {
+    if (error instanceof StorageUnavailable || error instanceof StaleLook) throw error
+    return this.#park(event, error)
   }
 
   #park(event: StoredEvent, error: unknown): RowChange<any> {
@@ -265,6 +240,7 @@ export abstract class EventConsumer {
     const { context, p, from, to } = checkpoint
     const result = await this.rows.apply(changes, checkpoint, look)
     if (result.applied) {
+      this.#parked.written(changes)
       this.#tell(changes)
       this.#positions.moved(context, p, to, { stored: true, from })
       return

@@ -7,6 +7,7 @@ import type { StoredEvent } from '../events/event-store.js'
 import { isKnown, NewerSchema } from '../events/upcasters.js'
 import type { Log } from '../telemetry/log.js'
 import { patch, put, remove } from '../views/changes.js'
+import type { Changes } from '../views/define-view.js'
 import type { RowChange, Rows } from '../views/rows.js'
 import { parkedEvents, parkedKey, type ParkedEvent } from './parked-events.js'
 
@@ -83,8 +84,12 @@ export class ParkedStreams {
   #put(event: StoredEvent, how: Pick<ParkedEvent, 'error' | 'attempts'>): RowChange<any> {
     const { type, position } = event
     const row = { consumer: this.consumer, stream: nameOf(event), seq: position.seq, type, event: JSON.stringify(event), parkedAt: Date.now(), ...how }
-    this.#note(row)
     return put(parkedEvents, parkedKey(this.consumer, event), row)
+  }
+
+  /** Told of changes that are committed: only then is a stream parked. */
+  written(changes: Changes): void {
+    for (const change of changes) if (change.op === 'put' && change.table === parkedEvents) this.#note(change.row as ParkedEvent)
   }
 
   #note({ stream, type, error, parkedAt }: ParkedEvent): void {

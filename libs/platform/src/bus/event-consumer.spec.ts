@@ -1,0 +1,154 @@
+import { SystemClock } from '@pavan/kernel'
+import { sqliteAdapters, type SqliteAdapters } from '@pavan/sqlite'
+import type { StoredEvent } from '../events/event-store.js'
+import { StorageUnavailable } from '../service/storage-unavailable.js'
+import { makeLog } from '../telemetry/log.js'
+import { sharedAdapters } from '../testing/shared-adapters.js'
+import { patch, put } from '../views/changes.js'
+import type { Changes } from '../views/define-view.js'
+import { defineTable, type Rows } from '../views/rows.js'
+import { EventConsumer } from './event-consumer.js'
+import { parkedEvents } from './parked-events.js'
+import type { Unwritten } from './unwritten.js'
+
+const seen = defineTable<{ seq: number }>({ name: 'seen', version: 1, durability: 'rebuildable', indexes: { bySeq: ['seq'] } })
+
+/** Notes each event in a row; what `special` says of an event comes first. */
+class Noting extends EventConsumer {
+  special: Readonly<Record<number, (unwritten: Unwritten) => Promise<Changes> | Changes>> = {}
+
+  constructor(rows: Rows) {
+    super('spec', ['notes'], rows, makeLog({ level: 'silent', format: 'json' }))
+  }
+  concerns(): boolean {
+    return true
+  }
+  protected async process({ position: { seq } }: StoredEvent, unwritten: Unwritten): Promise<Changes> {
+    return [...((await this.special[seq]?.(unwritten)) ?? []), put(seen, String(seq), { seq })]
+  }
+}
+
+let adapters: SqliteAdapters
+let rows: Rows
+let consumer: Noting
+beforeEach(async () => {
+  adapters = sqliteAdapters({ folder: ':memory:', clock: new SystemClock(), claimKey: new Uint8Array(32) })
+  rows = (await adapters.portsFor('spec')).rows
+  await rows.open([parkedEvents, seen] as never)
+  consumer = new Noting(rows)
+})
+afterEach(() => adapters.close())
+
+const event = (seq: number, id = `not_${seq}`): StoredEvent => ({
+  id: `evt_${seq}`,
+  type: 'note.written',
+  schema: 1,
+  context: 'notes',
+  stream: { tenant: 'ten_a', category: 'note', id },
+  version: seq,
+  position: { p: 0, seq },
+  at: seq,
+  data: {},
+  meta: { actor: { type: 'system', id: 'spec' } },
+})
+const handle = (...events: readonly StoredEvent[]) => consumer.handle({ context: 'notes', p: 0, events })
+const noted = async () => (await rows.find(seen, { index: 'bySeq', limit: 100 })).items.map(({ seq }) => seq)
+const parked = async () => (await rows.find(parkedEvents, { index: 'byStream', limit: 100 })).items.map(({ seq, error }) => [seq, error])
+
+const failing = (): Changes => {
+  throw new Error('unreadable')
+}
+/** A change that holds only where there is a row, and there is none. */
+const unfit = (): Changes => [patch(seen, 'none', { seq: 0 }, { seq: 0 })]
+const doesNotHold = 'TypeError: spec: change 0 does not hold: patch in seen'
+
+describe('an event that failed is parked once, with its reason', () => {
+  it.each(['own', 'shared'])('where a change of the same batch does not hold and rows are %s', async (kind) => {
+    if (kind === 'shared') consumer = new Noting((await sharedAdapters(adapters).portsFor('spec')).rows)
+    consumer.special = { 1: failing, 2: unfit }
+    await handle(event(1), event(2), event(3))
+    expect([await parked(), await noted()]).toEqual([
+      [
+        [1, 'Error: unreadable'],
+        [2, doesNotHold],
+      ],
+      [3],
+    ])
+    expect(consumer.status().parked.map(({ waiting }) => waiting)).toEqual([1, 1])
+  })
+
+  it('where the batch could not be written the first time', async () => {
+    consumer.special = { 1: failing }
+    jest.spyOn(rows, 'apply').mockRejectedValueOnce(new StorageUnavailable('the disk is full'))
+    await expect(handle(event(1, 'not_a'), event(2, 'not_a'))).rejects.toThrow(StorageUnavailable)
+    expect(consumer.status().parked).toEqual([])
+    await handle(event(1, 'not_a'), event(2, 'not_a'))
+    expect(await parked()).toEqual([
+      [1, 'Error: unreadable'],
+      [2, ''],
+    ])
+    expect(consumer.status().parked).toMatchObject([{ error: 'Error: unreadable', waiting: 2 }])
+  })
+})
+
+describe('an event that has those before it written first', () => {
+  const flushing = async (unwritten: Unwritten): Promise<Changes> => {
+    await unwritten.flush()
+    return []
+  }
+
+  it('is not parked for what does not hold of them', async () => {
+    consumer.special = { 2: unfit, 3: flushing }
+    await handle(event(1), event(2), event(3), event(4))
+    expect([await parked(), await noted()]).toEqual([[[2, doesNotHold]], [1, 3, 4]])
+  })
+
+  it('loses none of them where another copy moved the checkpoint', async () => {
+    consumer.special = { 4: flushing }
+    await consumer.position('notes', 0)
+    await rows.apply([put(seen, '1', { seq: 1 })], { consumer: 'spec', context: 'notes', p: 0, from: 0, to: 1, durability: 'rebuildable' })
+    const events = [1, 2, 3, 4].map((seq) => event(seq))
+    await expect(handle(...events)).rejects.toThrow('another copy moved the checkpoint to 1')
+    await handle(...events)
+    expect([await parked(), await noted()]).toEqual([[], [1, 2, 3, 4]])
+  })
+
+  it('leaves them to the bus where they cannot be written', async () => {
+    consumer.special = { 2: flushing }
+    jest.spyOn(rows, 'apply').mockRejectedValueOnce(new Error('connection lost'))
+    await expect(handle(event(1), event(2))).rejects.toThrow('connection lost')
+    await handle(event(1), event(2))
+    expect([await parked(), await noted()]).toEqual([[], [1, 2]])
+  })
+
+  it('finds them there from every read that it begins', async () => {
+    const found: (object | undefined)[] = []
+    const reading = async (unwritten: Unwritten): Promise<Changes> => {
+      await unwritten.flush()
+      found.push(await unwritten.get(seen, '1'))
+      return []
+    }
+    consumer.special = { 2: async (unwritten) => (await Promise.all([reading(unwritten), reading(unwritten)])).flat() }
+    await handle(event(1), event(2))
+    expect([found, await noted()]).toEqual([
+      [{ seq: 1 }, { seq: 1 }],
+      [1, 2],
+    ])
+  })
+})
+
+it('an event that fails while it is read what is parked is not forgotten', async () => {
+  consumer.special = { 1: failing }
+  const { find } = rows
+  let handled: Promise<void> | undefined
+  jest.spyOn(rows, 'find').mockImplementationOnce(async (...asked) => {
+    const page = await find.apply(rows, asked)
+    handled = handle(event(1))
+    // Long enough for the event to be parked, if it did not wait.
+    for (let n = 0; n < 20; n++) await rows.apply([put(seen, 'other', { seq: n })])
+    return page as never
+  })
+  await consumer.load()
+  await handled
+  expect(consumer.status().parked).toMatchObject([{ error: 'Error: unreadable' }])
+})
