@@ -95,6 +95,13 @@ describe('the headers that browsers heed', () => {
     expect(answer.headers.get('content-security-policy')).not.toMatch(/https?:|\*/)
   })
 
+  it('let the icon be drawn and nothing more', async () => {
+    const answer = await gateway.ask('/favicon.ico')
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'image/svg+xml'])
+    expect(answer.headers.get('content-security-policy')).toBe("default-src 'none'; frame-ancestors 'none'")
+    expect(answer.text).toMatch(/^<svg .*<\/svg>$/)
+  })
+
   it('insist on TLS where the base URL has it', async () => {
     const secure = await GatewayUnderTest.start({}, { baseUrl: 'https://id.example' })
     try {

@@ -38,7 +38,7 @@ interface Passing {
 }
 
 /** What the gateway answers itself, however little it knows of the services. */
-const own = /^\/(docs|openapi\.json|problems|healthz|readyz|metrics)?(\/|$)/
+const own = /^\/(docs|openapi\.json|problems|favicon\.ico|healthz|readyz|metrics)?(\/|$)/
 
 /** Asked by machines that must get an answer when the system is busiest. */
 const always = new Set(['/healthz', '/readyz', '/metrics'])

@@ -1,9 +1,10 @@
-/** What the gateway answers itself: health, metrics, the API description and its reader, the error reference. */
+/** What the gateway answers itself: health, metrics, the API description and its reader, the error reference, the icon. */
 import apiReference from '@scalar/fastify-api-reference'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { readinessOf } from '@pavan/platform/service/own-health.js'
 import type { ServiceDirectory } from '@pavan/platform/service/service-directory.js'
 import { prometheus } from '@pavan/platform/telemetry/prometheus.js'
+import { iconPath, iconRoute } from './icon.js'
 import { describeSystem } from './open-api.js'
 import { problemPages } from './problem-pages.js'
 
@@ -11,6 +12,7 @@ import { problemPages } from './problem-pages.js'
 const docsConfiguration = {
   url: '/openapi.json',
   pageTitle: 'Pavan API',
+  favicon: iconPath,
   withDefaultFonts: false,
   telemetry: false,
   showDeveloperTools: 'never',
@@ -49,6 +51,7 @@ export const ownPages = async (fastify: FastifyInstance, directory: ServiceDirec
       .type('application/json')
       .send(await describe()),
   )
+  iconRoute(fastify)
   problemPages(fastify, directory)
   fastify.addHook('onSend', async (request, reply) => {
     if (request.url.startsWith('/docs'))

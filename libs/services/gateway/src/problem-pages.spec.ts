@@ -22,6 +22,12 @@ test.each([...problemsIn(directory).keys()])('%s has a page with its status', as
   expect(body).toContain(`<dd>${problemsIn(directory).get(code)?.status}</dd>`)
 })
 
+test('pages show the icon, and their policy lets them', async () => {
+  const { body, headers } = await server.inject('/problems')
+  expect(body).toContain('<link rel="icon" href="/favicon.ico">')
+  expect(headers['content-security-policy']).toContain("img-src 'self'")
+})
+
 test('texts are escaped and their parameters marked', async () => {
   const { body } = await server.inject('/problems/shop.cart.empty')
   expect(body).toContain('<h1>Nothing &#60;in&#62; it</h1>')

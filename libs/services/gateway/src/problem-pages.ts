@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import { commonProblems, type ProblemType } from '@pavan/contracts'
 import { RefusalError } from '@pavan/kernel'
 import type { ServiceDirectory } from '@pavan/platform/service/service-directory.js'
+import { iconPath } from './icon.js'
 
 interface Entry extends ProblemType {
   readonly code: string
@@ -22,13 +23,13 @@ p{margin:0 0 16px;color:var(--soft)}a{color:var(--accent)}:focus-visible{outline
 .scroll{overflow-x:auto}table{width:100%;border-collapse:collapse}th,td{text-align:start;vertical-align:top;padding:8px 12px 8px 0;border-top:1px solid var(--line)}
 code{overflow-wrap:anywhere}dl{display:grid;grid-template-columns:max-content 1fr;gap:10px 24px;margin:20px 0}dt{font-weight:600}dd{margin:0}`
 
-const policy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
+const policy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
 
 const escape = (text: string | number): string => String(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 
 const page = (title: string, body: string): string => `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${escape(title)} · Pavan</title><style>${style}</style></head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="${iconPath}"><title>${escape(title)} · Pavan</title><style>${style}</style></head>
 <body><main><p class="brand">Pavan</p><h1>${escape(title)}</h1>
 ${body}
 </main></body>

@@ -81,6 +81,9 @@ export const rawRoutes: RawRoutes = {
       { problems: [] },
     ),
     get('/openapi.json', 'document', 'Read this document', 'Every operation with its schemas, error codes and examples.', [document]),
+    get('/favicon.ico', 'icon', 'Read the icon', 'The mark of Pavan, for the tab of a browser.', [
+      { status: 200, description: 'The drawing.', type: 'image/svg+xml', schema: z.string() },
+    ]),
     get('/problems', 'problems', 'Show the error reference', 'The closed list of error codes, for people.', [page]),
     get('/problems/{code}', 'problem', 'Explain an error', 'Where `type` of a problem leads: what it means and what to do.', [page], {
       params: {

@@ -2,7 +2,7 @@
 export const layout = `<!doctype html>
 <html lang="{{ language }}" dir="{{ direction }}">
 <head>
-<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
+<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><link rel="icon" href="{% if logo %}{{ logo }}{% else %}/favicon.ico{% endif %}">
 <title>{{ title }} · {{ brand }}</title>
 <style nonce="{{ nonce }}">
 :root{color-scheme:light dark;--accent:{{ color }};--on-accent:{{ onColor }};--link:{{ linkColor }};--ink:#16202e;--soft:#566275;--line:#8b97a8;--edge:#dfe4ec;--card:#fff;--ground:#f1f4f9;--bad:#a3221b;--bad-ground:#fdeeec;--bad-line:#e9b4b0;--good:#14653a;--good-ground:#e9f7ef;--good-line:#a9d8bd}

@@ -42,3 +42,14 @@ test('another client, language, look or name of the tenant is another page', () 
   expect(pages.render(tenant, page('visit-1', { wanted: ['ar'] })).html).not.toBe(kept)
   expect(pages.render(look('Bcme'), page('visit-1')).html).toContain('Bcme')
 })
+
+test('the icon of a page is the logo of the tenant, or else that of the system, and its policy lets it be read', () => {
+  const iconOf = ({ html, policy }: { html: string; policy: string }) => [
+    /<link rel="icon" href="([^"]+)">/.exec(html)?.[1],
+    /img-src ([^;]+)/.exec(policy)?.[1],
+  ]
+  const logoUrl = 'https://acme.example/logo.svg'
+  const branded = { name: 'Acme', settings: { ...defaultTenantSettings, branding: { ...defaultTenantSettings.branding, logoUrl } } }
+  expect(iconOf(pages.render(look('Acme'), page('visit-1')))).toEqual(['/favicon.ico', "'self'"])
+  expect(iconOf(pages.render(branded, page('visit-1')))).toEqual([logoUrl, "'self' https://acme.example"])
+})
