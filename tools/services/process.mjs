@@ -75,6 +75,19 @@ const inTurns = (program, args) => {
   return turns ? ['chrt', ['--batch', '0', program, ...args]] : [program, args]
 }
 
+const running = new Set()
+const endAll = () => running.forEach((endNow) => endNow())
+
+/** One listener for all: eleven are a leak to Node. */
+function endWithThis(endNow, ended) {
+  if (running.size === 0) process.on('exit', endAll)
+  running.add(endNow)
+  ended.then(() => {
+    running.delete(endNow)
+    if (running.size === 0) process.removeListener('exit', endAll)
+  })
+}
+
 /** Starts a program whose output goes to the file `log`. */
 export function startProcess(program, args, { log, env, cwd }) {
   const out = openSync(log, 'a')
@@ -93,8 +106,7 @@ export function startProcess(program, args, { log, env, cwd }) {
   ended.then(() => guard?.kill('SIGKILL'))
   const signal = (name) => alive() && child.kill(name)
   const endNow = () => signal('SIGKILL')
-  process.once('exit', endNow)
-  ended.then(() => process.removeListener('exit', endNow))
+  endWithThis(endNow, ended)
   return {
     pid: child.pid,
     alive,
