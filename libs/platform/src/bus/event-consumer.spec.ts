@@ -152,3 +152,17 @@ it('an event that fails while it is read what is parked is not forgotten', async
   await handled
   expect(consumer.status().parked).toMatchObject([{ error: 'Error: unreadable' }])
 })
+
+it('partitions that come together have what is parked read once, and one that comes meanwhile once more', async () => {
+  const shared = (await sharedAdapters(adapters).portsFor('spec')).rows
+  consumer = new Noting(shared)
+  const { find } = shared
+  let late: Promise<number> | undefined
+  const reads = jest.spyOn(shared, 'find').mockImplementation((...asked) => {
+    late ??= consumer.resume('notes', 9)
+    return find.apply(shared, asked) as never
+  })
+  await Promise.all([0, 1, 2, 3].map((p) => consumer.resume('notes', p)))
+  await late
+  expect(reads).toHaveBeenCalledTimes(2)
+})

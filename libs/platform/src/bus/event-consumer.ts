@@ -46,6 +46,7 @@ export abstract class EventConsumer {
   readonly #storeLater = new CheckpointTimer(() => void this.#storePositions())
   readonly #listeners = new Set<(changes: Changes) => void>()
   #queue: Promise<unknown> = Promise.resolve()
+  #loading: Promise<void> | undefined
   #pending = 0
 
   protected constructor(
@@ -84,9 +85,12 @@ export abstract class EventConsumer {
     return Infinity
   }
 
-  /** Loads what is parked; before the first batch. */
-  async load(): Promise<void> {
-    for (const stream of await this.exclusive(() => this.#parked.load())) void this.retry(stream).catch(() => false)
+  /** Loads what is parked; before the first batch. Whoever asks before it has begun shares it: partitions come many at once. */
+  load(): Promise<void> {
+    return (this.#loading ??= this.exclusive(async () => {
+      this.#loading = undefined
+      for (const stream of await this.#parked.load()) void this.retry(stream).catch(() => false)
+    }))
   }
 
   /** Where to begin with a partition that comes to this copy: what another copy did with it, and what it parked, is read again. */
