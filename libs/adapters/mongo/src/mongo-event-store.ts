@@ -42,7 +42,7 @@ export class MongoEventStore extends EventStore {
   readonly #reader: LogReader
   readonly #leases: Leases
   readonly #metrics: SequencerMetrics
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners = new Set<(hurry: boolean) => void>()
   readonly #timers: readonly NodeJS.Timeout[]
   /** Commits in the log whose own documents do not say so yet. */
   readonly #unmarked = new Map<string, number>()
@@ -51,6 +51,7 @@ export class MongoEventStore extends EventStore {
   #orphans = new Set<string>()
   #look = 0
   #waking = false
+  #hurry = false
   #closed = false
 
   private constructor(options: MongoEventStoreOptions) {
@@ -74,9 +75,9 @@ export class MongoEventStore extends EventStore {
           onWritten: (batch, commits) => this.#remember(p, batch, commits),
           onRead: (batch) => this.#remember(p, batch),
           onNumbered: (commits) => this.#mark(commits),
-          onGrown: (head, own) => {
+          onGrown: (head, { own, hurry }) => {
             if (own) this.#leases.tell(p, head)
-            if (this.#leases.holds(p)) this.#wake()
+            if (this.#leases.holds(p)) this.#wake(hurry)
           },
         }),
     )
@@ -170,13 +171,13 @@ export class MongoEventStore extends EventStore {
         if (reserved) await this.#claims.undo(reserved)
         continue
       }
-      const q = await this.#numbered(doc, reserved, { generation, follows: known?.numbered ?? false })
+      const q = await this.#numbered(doc, reserved, { generation, follows: known?.numbered ?? false, hurry: !options.unhurried })
       this.#memory.appended(ref.key, known, doc)
       return { version: doc.n, position: { p: ref.p, seq: q }, repeated: false }
     }
   }
 
-  async #numbered(doc: CommitDoc, reserved: Reserved | undefined, how: { generation?: number | undefined; follows: boolean }): Promise<number> {
+  async #numbered(doc: CommitDoc, reserved: Reserved | undefined, how: { generation?: number | undefined; follows: boolean; hurry: boolean }): Promise<number> {
     const stored = performance.now()
     const numbered = this.#partition(doc.p).number(doc, how)
     const [q] = await Promise.all([numbered, reserved && this.#claims.confirm(reserved)])
@@ -249,19 +250,21 @@ export class MongoEventStore extends EventStore {
     })
   }
 
-  onAppend(wake: () => void): () => void {
-    const listener = () => wake()
+  onAppend(wake: (hurry?: boolean) => void): () => void {
+    const listener = (hurry: boolean) => wake(hurry)
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
   }
 
   /** Once for everything that happens together. */
-  #wake(): void {
+  #wake(hurry = true): void {
+    this.#hurry ||= hurry
     if (this.#waking) return
     this.#waking = true
     queueMicrotask(() => {
-      this.#waking = false
-      for (const listener of this.#listeners) listener()
+      const hurried = this.#hurry
+      this.#waking = this.#hurry = false
+      for (const listener of this.#listeners) listener(hurried)
     })
   }
 

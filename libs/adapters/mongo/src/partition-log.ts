@@ -27,6 +27,8 @@ interface Waiting {
   generation: number | undefined
   /** The commit before it on its stream is in the log. */
   follows: boolean
+  /** Somebody may be waiting for its events. */
+  hurry: boolean
   readonly numbered: { resolve(last: number): void; reject(error: unknown): void }[]
 }
 
@@ -42,8 +44,8 @@ export interface PartitionLogOptions {
   readonly onRead: (batch: LogDoc) => void
   /** Called with what this copy has numbered. What others have numbered, they say. */
   readonly onNumbered: (commits: readonly { readonly _id: string; readonly q: number }[]) => void
-  /** Called when the log has grown; `own` says that this copy wrote it. */
-  readonly onGrown: (head: number, own: boolean) => void
+  /** Called when the log has grown: `own` by this copy; `hurry` unless nobody waits for any of it. */
+  readonly onGrown: (head: number, how: { readonly own: boolean; readonly hurry: boolean }) => void
 }
 
 const mostCommits = 500
@@ -92,13 +94,16 @@ export class PartitionLog {
   }
 
   /** The sequence number of the last event of a stored commit, once it is in the log. */
-  number(commit: CommitRef, { generation, follows = false }: { generation?: number | undefined; follows?: boolean } = {}): Promise<number> {
+  number(
+    commit: CommitRef,
+    { generation, follows = false, hurry = true }: { generation?: number | undefined; follows?: boolean; hurry?: boolean } = {},
+  ): Promise<number> {
     const known = this.#numbered.get(commit._id)
     if (known !== undefined) return Promise.resolve(known)
     return new Promise((resolve, reject) => {
       const waiting = this.#waiting.get(commit._id)
       if (waiting) waiting.numbered.push({ resolve, reject })
-      else this.#waiting.set(commit._id, { commit, generation, follows: follows || commit.f < 0, numbered: [{ resolve, reject }] })
+      else this.#waiting.set(commit._id, { commit, generation, follows: follows || commit.f < 0, hurry, numbered: [{ resolve, reject }] })
       if (!this.#running) void this.#run()
     })
   }
@@ -159,7 +164,7 @@ export class PartitionLog {
     const numbered = lastsOf(doc)
     this.#settle(numbered)
     this.#options.onNumbered(numbered)
-    onGrown(last, true)
+    onGrown(last, { own: true, hurry: batch.some(({ hurry }) => hurry) })
     return true
   }
 
@@ -189,7 +194,7 @@ export class PartitionLog {
     if (open.size === 0) return
     const missing = await this.#options.commits.find({ _id: { $in: [...open.keys()] } }, { projection: withoutEvents }).toArray()
     for (const commit of missing as unknown as CommitRef[])
-      this.#waiting.set(commit._id, { commit, generation: this.#generation, follows: commit.f < 0, numbered: [] })
+      this.#waiting.set(commit._id, { commit, generation: this.#generation, follows: commit.f < 0, hurry: true, numbered: [] })
     // Their own predecessors come in the same way.
     if (missing.length > 0) await this.#bringPredecessors()
   }
@@ -220,7 +225,7 @@ export class PartitionLog {
       const [last] = await persist(() => log.find(batchesFrom(p, 0)).sort({ _id: -1 }).limit(1).toArray())
       this.#head = last?.l ?? 0
       this.#generation++
-      onGrown(this.#head, false)
+      onGrown(this.#head, { own: false, hurry: true })
       return
     }
     const batches = await persist(() =>
@@ -241,7 +246,7 @@ export class PartitionLog {
     }
     // What waited already was compared with every batch.
     for (const waiting of sure) waiting.generation = this.#generation
-    onGrown(this.#head, false)
+    onGrown(this.#head, { own: false, hurry: true })
     if (batches.length === mostBatches) await this.#follow()
   }
 

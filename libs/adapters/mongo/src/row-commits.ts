@@ -115,7 +115,7 @@ export class RowCommits {
     }
     await this.#finish(v, members, durability)
     this.#noteFinished(v)
-    if (entries.length > few) this.#later(this.#parts.deleteMany({ of: v }))
+    if ([...members.values()].some(inPartsToo)) this.#later(this.#parts.deleteMany({ of: v }))
     return { v, root, p }
   }
 
@@ -184,7 +184,7 @@ export class RowCommits {
    * the decision.
    */
   async #lockExisting(lock: Lock, collection: string, entries: readonly Entry[], durability: Durability): Promise<boolean> {
-    if (entries.length > few) return this.#lockMany(lock, collection, entries, durability)
+    if (inPartsToo(entries)) return this.#lockMany(lock, collection, entries, durability)
     const locks = entries.map((entry) => {
       const next = entryImage(entry)
       return {
@@ -434,6 +434,9 @@ const rootOf = (entries: readonly Entry[]): Entry => {
   const there = entries.filter(({ doc, json }) => doc && json !== undefined)
   return there.find(({ shape }) => shape.collection === checkpointCollection) ?? there[0] ?? (entries.find(({ json }) => json !== undefined) ?? entries[0])!
 }
+
+/** Whether what the documents of a table shall be lies apart from them until the decision. */
+const inPartsToo = (entries: readonly Entry[]): boolean => entries.filter(({ doc }) => doc).length > few
 
 const byCollection = (entries: readonly Entry[]): Map<string, Entry[]> => {
   const tables = new Map<string, Entry[]>()

@@ -17,6 +17,8 @@ export interface EventType<
   readonly data: D
   readonly personal: P
   readonly secret: K
+  /** It is only recorded and counted: nobody waits for what follows from it, so it may travel a moment later, together with others. */
+  readonly unhurried: boolean
   /** Makes an event, checked by the compiler; the store checks it again by schema. */
   readonly of: (
     parts: { data: z.input<D> } & (P extends Shape ? { personal: z.input<P> } : object) & (K extends Shape ? { secret: z.input<K> } : object),
@@ -37,7 +39,7 @@ export type EventOf<X> =
 export const defineEvent = <const T extends string, D extends Shape, P extends Shape | undefined = undefined, K extends Shape | undefined = undefined>(
   type: T,
   summary: string,
-  parts: { data: D; personal?: P; secret?: K; schema?: number },
+  parts: { data: D; personal?: P; secret?: K; schema?: number; unhurried?: boolean },
 ): EventType<T, D, P, K> => ({
   type,
   schema: parts.schema ?? 1,
@@ -45,6 +47,7 @@ export const defineEvent = <const T extends string, D extends Shape, P extends S
   data: parts.data,
   personal: parts.personal as P,
   secret: parts.secret as K,
+  unhurried: parts.unhurried ?? false,
   of: (given) => ({ type, ...given }) as never,
 })
 

@@ -46,6 +46,7 @@ export const userErased = defineEvent('user.erased', 'Identity forgot the person
 
 export const registrationStarted = defineEvent('registration.started', 'Somebody opened the sign-up form.', {
   data: z.object({ client: id.optional() }),
+  unhurried: true,
 })
 export const passwordResetRequested = defineEvent('password-reset.requested', 'A reset link was asked for an existing account.', {
   data: z.object({ user: id }),
@@ -53,9 +54,11 @@ export const passwordResetRequested = defineEvent('password-reset.requested', 'A
 
 export const sessionStarted = defineEvent('session.started', 'A browser session began.', {
   data: z.object({ user: id, method: signInMethod, expiresAt: z.number().int() }),
+  unhurried: true,
 })
 export const signInSucceeded = defineEvent('sign-in.succeeded', 'A person was signed in to an application.', {
   data: z.object({ user: id, session: id, method: signInMethod, client: id.optional(), application: id.optional() }),
+  unhurried: true,
 })
 export const signInFailed = defineEvent('sign-in.failed', 'A sign-in was refused.', {
   data: z.object({
@@ -66,6 +69,7 @@ export const signInFailed = defineEvent('sign-in.failed', 'A sign-in was refused
     client: id.optional(),
     application: id.optional(),
   }),
+  unhurried: true,
 })
 export const sessionEnded = defineEvent('session.ended', 'A session is over; its tokens are dead.', {
   data: z.object({
@@ -84,6 +88,7 @@ export const consentWithdrawn = defineEvent('consent.withdrawn', 'A person took 
 })
 export const accessTokenIssued = defineEvent('access-token.issued', 'A machine client obtained an access token for itself.', {
   data: z.object({ client: id, grant: z.literal('client_credentials'), scopes, resource: z.string().max(512).optional() }),
+  unhurried: true,
 })
 export const refreshTokenReused = defineEvent('refresh-token.reused', 'A rotated refresh token came again; its family is revoked.', {
   data: z.object({ user: id, client: id, session: id.optional() }),
@@ -107,6 +112,7 @@ export const clientSecretRevoked = defineEvent('client-secret.revoked', 'A clien
 })
 export const mailSent = defineEvent('mail.sent', 'A mail was handed to the mail provider.', {
   data: z.object({ user: id.optional(), template: z.string().max(64) }),
+  unhurried: true,
 })
 
 export const identityEvents = [

@@ -45,6 +45,8 @@ export interface Subscription {
 export abstract class Bus {
   /** Milliseconds between two publications that are worth keeping, where one costs more than its events. */
   readonly pace: number = 0
+  /** The same where nobody waits for the events. */
+  readonly unhurriedPace: number = 0
   /** Resolves when the records are as durable as the bus keeps them. Publishing the same (context, p, seq) again is harmless. */
   abstract publish(events: readonly StoredEvent[]): Promise<void>
   /** Resolves when the subscription is active; the result stops it after the running batch. */

@@ -153,6 +153,7 @@ export class Aggregate<C, E extends DomainEvent, S> {
       expected: version,
       claims: claimsOf(this.decider, before, events),
       commandId: context.meta.commandId,
+      unhurried: events.every(({ type }) => this.#types.get(type)?.unhurried),
     })
     const [result] = beside ? await Promise.all([appending, beside()]) : [await appending]
     appendSeconds.record((performance.now() - started) / 1000, { service: this.context })

@@ -33,6 +33,8 @@ export interface AppendOptions {
   readonly claims?: readonly ClaimChange[]
   /** A commit with a command id that the stream has seen is not written again: the first result is answered. */
   readonly commandId?: string
+  /** Nobody waits for these events: they may be published a moment later, together with others. */
+  readonly unhurried?: boolean
 }
 
 export interface AppendResult {
@@ -78,6 +80,9 @@ export abstract class EventStore {
   abstract claimOwner(tenant: string, name: string, value: string): Promise<StreamId | undefined>
   /** The last position of each partition that this copy of the service publishes now. A partition belongs to one copy, or for moments to none. */
   abstract owned(): readonly Position[]
-  /** Calls back soon after commits and after another partition is owned. A hint, never a delivery: it may come late, twice or not at all. Returns how to stop. */
-  abstract onAppend(wake: () => void): () => void
+  /**
+   * Calls back soon after commits and after another partition is owned. A hint, never a delivery: it may come late, twice or not at all. `hurry` is false where
+   * all of it was appended as unhurried. Returns how to stop.
+   */
+  abstract onAppend(wake: (hurry?: boolean) => void): () => void
 }

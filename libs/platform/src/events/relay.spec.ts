@@ -144,6 +144,36 @@ describe('the relay', () => {
     expect(bus.publications).toBeLessThan(4)
   })
 
+  it('lets events that nobody waits for wait for others, until one comes that somebody may wait for', async () => {
+    const bus = new WatchedBus()
+    Object.assign(bus, { pace: 1, unhurriedPace: 3_600_000 })
+    const store = await partitioned([1])
+    let wake: (hurry?: boolean) => void = () => {}
+    let seq = 1
+    const growing = {
+      ...store,
+      owned: () => [{ p: 0, seq }],
+      onAppend: (listener: typeof wake) => ((wake = listener), () => {}),
+      readAll: async (after: Position) => Array.from({ length: seq - after.seq }, (_, i) => ({ position: { p: 0, seq: after.seq + i + 1 } })),
+    } as unknown as EventStore
+    const relay = new Relay('notes', growing, bus, log)
+    await relay.start()
+    const begun = bus.publications
+    for (seq = 2; seq < 5; seq++) {
+      wake(false)
+      await new Promise((resolve) => setTimeout(resolve, 2))
+    }
+    expect(bus.publications).toBe(begun)
+    wake()
+    await until(() => bus.of(0).length === 5)
+    expect(bus.publications).toBe(begun + 1)
+    // The end does not wait either.
+    seq = 6
+    wake(false)
+    await relay.close()
+    expect(bus.of(0)).toEqual(upTo(6))
+  })
+
   it('publishes what a partition has that comes to this copy while it keeps the pace', async () => {
     const bus = new WatchedBus()
     Object.assign(bus, { pace: 100 })

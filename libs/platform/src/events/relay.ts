@@ -23,6 +23,10 @@ export class Relay {
   #closed = false
   /** When the last publication began, by the monotonic clock. */
   #lastBegun = -Infinity
+  /** Somebody may be waiting for what is there to be published. */
+  #hurry = true
+  /** Ends a wait for events that nobody waits for. */
+  #goOn: () => void = () => {}
 
   constructor(
     /** Name of the service. */
@@ -34,7 +38,7 @@ export class Relay {
 
   /** Begins after what the bus has already; a crash between publishing and anything else repeats nothing that matters. */
   async start(): Promise<void> {
-    this.#stopListening = this.store.onAppend(() => this.#wake())
+    this.#stopListening = this.store.onAppend((hurry) => this.#wake(hurry))
     await this.#wake()
   }
 
@@ -48,13 +52,17 @@ export class Relay {
     return this.#lastError
   }
 
-  #wake(): Promise<void> {
+  #wake(hurry = true): Promise<void> {
     this.#wanted = true
+    if (hurry) {
+      this.#hurry = true
+      this.#goOn()
+    }
     this.#running ??= tracing
       .detached(() => this.#run())
       .finally(() => {
         this.#running = undefined
-        if (this.#wanted && !this.#closed) void this.#wake()
+        if (this.#wanted && !this.#closed) void this.#wake(this.#hurry)
       })
     return this.#running
   }
@@ -70,7 +78,7 @@ export class Relay {
         this.#lastError = undefined
         wait = firstWait
       } catch (error) {
-        this.#wanted = true
+        this.#wanted = this.#hurry = true
         this.#lastError = `events could not be published: ${error instanceof Error ? error.name : 'thrown value'}`
         this.log.error({ context: this.context, error }, 'events could not be published; trying again')
         await new Promise((resolve) => setTimeout(resolve, wait))
@@ -91,10 +99,17 @@ export class Relay {
   }
 
   async #keepPace(): Promise<void> {
-    const wait = this.#lastBegun + this.bus.pace - performance.now()
+    const left = (pace: number): number => this.#lastBegun + pace - performance.now()
+    const wait = left(this.bus.pace)
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
+    const calm = left(this.bus.unhurriedPace)
+    if (calm > 0 && !this.#hurry && !this.#closed)
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, calm)
+        this.#goOn = () => (clearTimeout(timer), resolve())
+      })
     // What came meanwhile goes along.
-    this.#wanted = false
+    this.#wanted = this.#hurry = false
     this.#lastBegun = performance.now()
   }
 
@@ -151,6 +166,7 @@ export class Relay {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#goOn()
     this.#stopListening?.()
     await this.#running
   }

@@ -41,7 +41,7 @@ export class CountedStore extends EventStore {
     return this.store.owned()
   }
 
-  onAppend(wake: () => void): () => void {
+  onAppend(wake: (hurry?: boolean) => void): () => void {
     return this.store.onAppend(wake)
   }
 }

@@ -60,17 +60,19 @@ export class TracedStore extends EventStore {
     return this.store.owned()
   }
 
-  onAppend(wake: () => void): () => void {
+  onAppend(wake: (hurry?: boolean) => void): () => void {
     return this.store.onAppend(wake)
   }
 }
 
 export class TracedBus extends Bus {
   override readonly pace: number
+  override readonly unhurriedPace: number
 
   constructor(private readonly bus: Bus) {
     super()
     this.pace = bus.pace
+    this.unhurriedPace = bus.unhurriedPace
   }
 
   async publish(events: readonly StoredEvent[]): Promise<void> {
