@@ -114,7 +114,7 @@ export class KafkaSubscription {
       rebalanceTimeout: 20_000,
       // kafkajs reads an answer from end to end before anything else gets its turn: this much, compressed, holds up others for about 10 ms.
       maxBytesPerPartition: 16 * 1024,
-      maxBytes: 64 * 1024,
+      maxBytes: 16 * 1024,
       maxWaitTimeInMs: this.options.maxWait ?? defaults.maxWait,
       metadataMaxAge: this.options.metadataAge ?? defaults.metadataAge,
       allowAutoTopicCreation: false,

@@ -67,9 +67,12 @@ export const mongoAdapters = (options: MongoAdaptersOptions): MongoAdapters => {
     const [fault] = settingsFaults(await recordOnce(shared, partitions, claimKey), partitions, claimKey)
     if (fault) throw new StartError(fault.sentence, fault.remedy)
     const db = await database(service)
+    const opening = MongoRows.open({ db, clock })
+    // A partition that becomes free was that of a copy that is gone.
+    const onTaken = (): void => void opening.then((rows) => rows.takeOver()).catch(() => undefined)
     const [store, rows, subjectKeys] = await Promise.all([
-      MongoEventStore.open({ db, context: service, claimKey, partitions, copy: `${service}-${copy}` }),
-      MongoRows.open({ db, clock }),
+      MongoEventStore.open({ db, context: service, claimKey, partitions, copy: `${service}-${copy}`, onTaken }),
+      opening,
       (keys ??= MongoSubjectKeyStore.open(shared)),
     ])
     opened.push(store, rows)

@@ -23,6 +23,8 @@ export interface MongoEventStoreOptions {
   readonly copy: string
   /** How long somebody else's undecided reservation is waited for; 2 s by default, less in proofs. */
   readonly claimPatienceMs?: number
+  /** Told when this copy gets a partition that nobody else holds. */
+  readonly onTaken?: () => void
   /** Time between two beats of a lease; 1 s by default, less in proofs. */
   readonly beatMs?: number
 }
@@ -92,6 +94,7 @@ export class MongoEventStore extends EventStore {
       ...options,
       onTaken: (p) => {
         this.#metrics.taken()
+        options.onTaken?.()
         follow(p)
       },
       onHint: (p, head) => {

@@ -44,8 +44,7 @@ export interface MongoRowsOptions {
   readonly lockPatienceMs?: number
 }
 
-const sweepEveryMillis = 60_000
-const recoverEveryMillis = 10_000
+const tidyEveryMillis = 60_000
 /** How long changes are tried again that others are always faster than, or that the database does not answer. */
 const patienceMs = 15_000
 
@@ -75,6 +74,7 @@ export class MongoRows extends Rows {
   readonly #recentCheckpoints = new RecentDocs(30_000)
   readonly #opened = new Map<string, RowShape>()
   readonly #timers: readonly NodeJS.Timeout[]
+  #takingOver: Promise<void> | undefined
 
   private constructor({ db, clock, lockPatienceMs }: MongoRowsOptions) {
     super()
@@ -82,8 +82,8 @@ export class MongoRows extends Rows {
     this.#clock = clock
     this.#commits = new RowCommits(db, () => clock.now(), lockPatienceMs)
     this.#timers = [
-      setInterval(() => void this.sweep().catch(() => undefined), sweepEveryMillis).unref(),
-      setInterval(() => void this.#commits.recover().catch(() => undefined), recoverEveryMillis).unref(),
+      setInterval(() => void this.sweep().catch(() => undefined), tidyEveryMillis).unref(),
+      setInterval(() => void this.#commits.recover().catch(() => undefined), tidyEveryMillis).unref(),
     ]
   }
 
@@ -379,6 +379,11 @@ export class MongoRows extends Rows {
       }
     }
     await persist(() => meta.updateOne({ _id }, { $set: { shape: text } }, { upsert: true }))
+  }
+
+  /** Another copy may have died: what it has decided and not finished is finished. Calls that come together are one. */
+  takeOver(): Promise<void> {
+    return (this.#takingOver ??= crossing(() => this.#commits.takeOver()).finally(() => (this.#takingOver = undefined)))
   }
 
   /** Removes rows that have expired; answers how many. Readers do not see them anyway. */

@@ -77,9 +77,18 @@ export class RowCommits {
     await persist(() => prepare(this.#db, 'parts_of_rows', [{ key: { of: 1 }, name: 'of' }]))
   }
 
-  /** A collection is used; what somebody who is gone has decided about its documents is finished. */
+  /** A collection is used from now on. */
   async open(collection: string): Promise<void> {
     this.#collections.add(collection)
+    await this.#finishDecided(collection)
+  }
+
+  /** Finishes what was decided: readers by an index look past documents that are not yet what they shall be. */
+  async takeOver(): Promise<void> {
+    for (const collection of this.#collections) await this.#finishDecided(collection)
+  }
+
+  async #finishDecided(collection: string): Promise<void> {
     for (const doc of await this.#locked(collection)) await this.read(collection, doc)
   }
 
@@ -368,7 +377,10 @@ export class RowCommits {
     return [...new Map(docs.map((doc) => [doc.l, doc])).values()]
   }
 
-  /** Ends what a writer that is gone has left. Called from time to time: who is at work now is not disturbed. */
+  /**
+   * Ends what a writer that is gone has left. Called from time to time, and not often, because the index of locks has many dead entries where much is
+   * written: who is at work now is not disturbed.
+   */
   async recover(): Promise<void> {
     const seen = new Set<string>()
     for (const collection of this.#collections)

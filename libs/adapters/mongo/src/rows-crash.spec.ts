@@ -244,12 +244,18 @@ whereMongo('changes of rows when something dies', (url) => {
     expect(found.size).toBe(2)
   }, 60_000)
 
-  test('what was committed by somebody who died before finishing is found by its index after a start', async () => {
+  test('what was committed by somebody who died before finishing is found by its index after a start, and by who takes over', async () => {
     const db = newDb()
     await start(await open(db))
-    await diesDecided(db, [{ op: 'patch', table: items, key: 'changed', set: { id: 'renamed' } }, put('other', 1)])
+    const other = await open(db)
+    await diesDecided(db, [put('counted', 2), { op: 'patch', table: items, key: 'changed', set: { id: 'renamed' } }])
+    const found = async () => (await other.find(items, { index: 'byId', where: { id: 'renamed' }, limit: 10 })).items
+    expect(await found()).toEqual([])
+    await Promise.all([other.takeOver(), other.takeOver()])
+    expect(await found()).toHaveLength(1)
+    await diesDecided(db, [put('counted', 3), { op: 'patch', table: items, key: 'changed', set: { id: 'named again' } }, put('other', 1)])
     const next = await open(db)
-    expect((await next.find(items, { index: 'byId', where: { id: 'renamed' }, limit: 10 })).items).toHaveLength(1)
+    expect((await next.find(items, { index: 'byId', where: { id: 'named again' }, limit: 10 })).items).toHaveLength(1)
     expect((await next.find(items, { index: 'byId', where: { id: 'other' }, limit: 10 })).items).toHaveLength(1)
   })
 
