@@ -11,6 +11,7 @@
  * So a reader sees the row before or after the decision, whoever dies where.
  */
 import { acknowledged, durable, nonce, prepare, type Collection, type Db } from './database.js'
+import { separator } from './ordered-text.js'
 import { atMost, duplicatesOf, isDuplicate, pause, persist } from './retry.js'
 import { changeTo, checkpoints, markOf, removal, shapeOf, writersOf, type Decided, type Durability, type Image, type RowDoc } from './row-shape.js'
 import { entryImage, type Entry } from './row-plan.js'
@@ -405,7 +406,7 @@ export class RowCommits {
     if (roots.length === 0) return deletedCount
     await this.#settleAll(roots.map(({ p }) => p as Decided).filter(({ i }) => !this.#finished.has(i)))
     const more = await Promise.all(
-      chunks(roots).map((some) => rows.deleteMany({ _id: { $in: some.map(({ _id }) => _id) }, v: { $in: some.map(({ v }) => v) } })),
+      chunks(roots).map((some) => rows.deleteMany({ _id: { $in: some.map(({ _id }) => _id) }, v: { $in: some.map(({ v }) => v) }, l: unlocked })),
     )
     return more.reduce((sum, { deletedCount: one }) => sum + one, deletedCount)
   }
@@ -418,7 +419,8 @@ export class RowCommits {
         const open = await this.rows(collection)
           .find({ l: { $in: ids } }, { projection: { l: 1 } })
           .toArray()
-        for (const id of new Set(open.map(({ l }) => l as string))) await this.#settle(id, [collection])
+        const locks = new Set(open.map(({ l }) => l))
+        for (const { i, c } of some) if (locks.has(i)) await this.#settle(i, c)
       }
     }
   }
@@ -440,12 +442,20 @@ const checkpointCollection = shapeOf(checkpoints).collection
 
 /**
  * The document whose write decides. A checkpoint is written by one copy at a time, which knows what it has decided; one that is there and stays needs no mark
- * that expires.
+ * that expires. Of several it is the same one in every copy.
  */
 const rootOf = (entries: readonly Entry[]): Entry => {
   const there = entries.filter(({ doc, json }) => doc && json !== undefined)
-  return there.find(({ shape }) => shape.collection === checkpointCollection) ?? there[0] ?? (entries.find(({ json }) => json !== undefined) ?? entries[0])!
+  const candidates = [
+    there.filter(({ shape }) => shape.collection === checkpointCollection),
+    there,
+    entries.filter(({ json }) => json !== undefined),
+    entries,
+  ].find(({ length }) => length > 0) as readonly Entry[]
+  return candidates.reduce((first, one) => (placeOf(one) < placeOf(first) ? one : first))
 }
+
+const placeOf = ({ shape, id }: Entry): string => shape.collection + separator + id
 
 /** Whether what the documents of a table shall be lies apart from them until the decision. */
 const inPartsToo = (entries: readonly Entry[]): boolean => entries.filter(({ doc }) => doc).length > few

@@ -178,6 +178,29 @@ whereMongo('changes of rows when something dies', (url) => {
     expect(await state(survivor)).toMatchObject({ counted: { n: 2 }, made: { n: 2 } })
   })
 
+  test('an expired document that has decided is not swept while another change holds it', async () => {
+    const db = newDb()
+    const survivor = await open(db)
+    await survivor.open([brief])
+    const lasting = (until: number): RowChange<any> => ({ op: 'put', table: brief, key: 'b', row: { id: 'b', until } })
+    await survivor.apply([put('counted', 1), lasting(clock.now() + 1_000)])
+    await survivor.apply([lasting(clock.now() + 2_000), put('counted', 2)])
+    clock.advance(2_000)
+    const { hooks, set } = switched()
+    const sweeper = await open(db, hooks)
+    await sweeper.open([brief])
+    // Between its look and its removal another copy begins to change the row.
+    const stored = db.collection('t_brief_v1')
+    set({
+      write: async ({ method, args }, send) => {
+        if (method === 'deleteMany' && 'v' in (args[0] as object)) await stored.updateMany({}, { $set: { l: 'another', o: ['t_items_v1', 'counted'] } })
+        return send()
+      },
+    })
+    expect(await sweeper.sweep()).toBe(0)
+    expect(await stored.countDocuments({ l: 'another' })).toBe(1)
+  })
+
   test.each<[string, string]>([
     ['is there', 'changed'],
     ['is not there', 'absent'],
@@ -248,12 +271,12 @@ whereMongo('changes of rows when something dies', (url) => {
     const db = newDb()
     await start(await open(db))
     const other = await open(db)
-    await diesDecided(db, [put('counted', 2), { op: 'patch', table: items, key: 'changed', set: { id: 'renamed' } }])
+    await diesDecided(db, [put('changed', 2), { op: 'patch', table: items, key: 'counted', set: { id: 'renamed' } }])
     const found = async () => (await other.find(items, { index: 'byId', where: { id: 'renamed' }, limit: 10 })).items
     expect(await found()).toEqual([])
     await Promise.all([other.takeOver(), other.takeOver()])
     expect(await found()).toHaveLength(1)
-    await diesDecided(db, [put('counted', 3), { op: 'patch', table: items, key: 'changed', set: { id: 'named again' } }, put('other', 1)])
+    await diesDecided(db, [put('changed', 3), { op: 'patch', table: items, key: 'counted', set: { id: 'named again' } }, put('other', 1)])
     const next = await open(db)
     expect((await next.find(items, { index: 'byId', where: { id: 'named again' }, limit: 10 })).items).toHaveLength(1)
     expect((await next.find(items, { index: 'byId', where: { id: 'other' }, limit: 10 })).items).toHaveLength(1)
