@@ -10,8 +10,6 @@ await ensureInstalled()
 const { startServers } = await import('./services/start.mjs')
 
 const servers = await startServers({ mongo, brokers }).catch((error) => stop('The servers could not be started.', error.message))
-console.log(`MONGODB_URL=${servers.env.MONGODB_URL}\nKAFKA_BROKERS=${servers.env.KAFKA_BROKERS}`)
-console.error('Ready. Ctrl-C stops them.')
 // A timer keeps the program alive when both servers are somebody else's.
 const stay = setInterval(() => {}, 1 << 30)
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
@@ -20,6 +18,9 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     await servers.stop()
     process.exit(0)
   })
+// Said last: whoever reads it may end this program at once.
+console.log(`MONGODB_URL=${servers.env.MONGODB_URL}\nKAFKA_BROKERS=${servers.env.KAFKA_BROKERS}`)
+console.error('Ready. Ctrl-C stops them.')
 
 function readArguments() {
   try {
