@@ -9,7 +9,15 @@ const [, , folder = '', round = '', commitOn = 'measured'] = process.argv
 const adapters = sqliteAdapters({ folder, clock: new SystemClock(), claimKey, commitOn: commitOn as CommitChoice })
 const { store, rows } = await adapters.portsFor('identity')
 await rows.open([counters])
-const say = (line: string) => writeSync(1, `${line}\n`)
+/** Said at once, or not at all: who reads may be behind, and the pipe full. */
+const say = (line: string): void => {
+  for (;;)
+    try {
+      return void writeSync(1, `${line}\n`)
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'EAGAIN') throw error
+    }
+}
 
 const append = async (worker: number): Promise<never> => {
   for (let i = 0; ; i++) {
