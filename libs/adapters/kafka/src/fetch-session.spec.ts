@@ -7,6 +7,10 @@ import { clusterOf, fetchInSession, type RawBroker, type RawCluster } from './ka
 import { useBroker } from './testing/broker.js'
 
 const place = (partition: number, end: number): Place => ({ topic: 't', partition, end })
+/** What a fetch says of places. */
+const named = (...places: readonly [partition: number, end: string][]) => [
+  { topic: 't', partitions: places.map(([partition, fetchOffset]) => ({ partition, fetchOffset })) },
+]
 
 describe('what a session says', () => {
   test('first everything, then what has changed, and what is not wanted any more', () => {
@@ -14,15 +18,7 @@ describe('what a session says', () => {
     expect(session.next([place(0, 5), place(1, 7)])).toEqual({
       sessionId: 0,
       sessionEpoch: 0,
-      topics: [
-        {
-          topic: 't',
-          partitions: [
-            { partition: 0, fetchOffset: '5' },
-            { partition: 1, fetchOffset: '7' },
-          ],
-        },
-      ],
+      topics: named([0, '5'], [1, '7']),
       forgottenTopics: [],
     })
     expect(session.goesOn({ sessionId: 42 })).toBe(true)
@@ -31,15 +27,7 @@ describe('what a session says', () => {
     expect(session.next([place(1, 9), place(2, 0)])).toEqual({
       sessionId: 42,
       sessionEpoch: 2,
-      topics: [
-        {
-          topic: 't',
-          partitions: [
-            { partition: 1, fetchOffset: '9' },
-            { partition: 2, fetchOffset: '0' },
-          ],
-        },
-      ],
+      topics: named([1, '9'], [2, '0']),
       forgottenTopics: [{ topic: 't', partitions: [0] }],
     })
   })

@@ -6,7 +6,7 @@ import zlib, { gunzipSync, gzipSync } from 'node:zlib'
 import kafkajs, { type Kafka, type KafkaMessage } from 'kafkajs'
 // @ts-expect-error kafkajs declares no types for its inside; `Queue` below says what we lean on.
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js'
-// @ts-expect-error the same
+// @ts-expect-error kafkajs declares no types for its inside.
 import fetchVersions from 'kafkajs/src/protocol/requests/fetch/index.js'
 
 interface Queue {

@@ -111,6 +111,22 @@ whereMongo('several copies on one database', (url) => {
     expect(woken).toBeGreaterThan(before)
   })
 
+  test('whoever publishes is told to hurry, unless nobody waits for anything that came', async () => {
+    const store = await bench.open(await bench.db(), { partitions: 1 })
+    const heard: (boolean | undefined)[] = []
+    await until(() => held(store).length === 1)
+    store.onAppend((hurry) => heard.push(hurry))
+    await store.append(stream('h1'), [event()], { expected: 0, unhurried: true })
+    await until(() => heard.length > 0)
+    expect(heard.splice(0)).not.toContain(true)
+    await store.append(stream('h2'), [event()], { expected: 0 })
+    await until(() => heard.length > 0)
+    expect(heard.splice(0)).toContain(true)
+    // One that somebody waits for carries the others along.
+    await Promise.all([0, 1, 2].map((i) => store.append(stream(`h3-${i}`), [event()], { expected: 0, unhurried: i !== 1 })))
+    await until(() => heard.includes(true))
+  })
+
   test('a value that two copies want at once is taken by one', async () => {
     const db = await bench.db()
     const stores: MongoEventStore[] = [await bench.open(db, { claimPatienceMs: 2_000 }), await bench.open(db, { claimPatienceMs: 2_000 })]

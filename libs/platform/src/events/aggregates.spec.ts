@@ -191,6 +191,19 @@ describe('a claim', () => {
 describe('facts that are only appended', () => {
   const fact = (title: string) => noteWritten.of({ data: { title, author: 'usr_ada' }, personal: { text: 't' }, secret: {} })
 
+  it('are appended as unhurried where all their types are', async () => {
+    const appending = jest.spyOn(ports.store, 'append')
+    try {
+      const calm: typeof noteRenamed = { ...noteRenamed, unhurried: true }
+      const some = aggregates.of(note, { events: [noteWritten, calm] })
+      await some.append(fresh(), [noteRenamed.of({ data: { title: 'calm' } })])
+      await some.append(fresh(), [fact('hurried'), noteRenamed.of({ data: { title: 'hurried b' } })])
+      expect(appending.mock.calls.map(([, , { unhurried }]) => unhurried)).toEqual([true, false])
+    } finally {
+      appending.mockRestore()
+    }
+  })
+
   it('are written into a new stream without being decided', async () => {
     const at = fresh()
     expect(await notes().append(at, [fact('fact'), noteRenamed.of({ data: { title: 'fact b' } })])).toMatchObject({
