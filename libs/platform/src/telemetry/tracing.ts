@@ -52,6 +52,18 @@ export class Tracing {
     return this.source ? this.source.detached(work) : work()
   }
 
+  /** What a row or a message keeps of the present trace, for `later`; empty where nothing is traced. */
+  carried(): { readonly traceparent?: string } {
+    const traceparent = this.source?.current()
+    return traceparent === undefined ? {} : { traceparent }
+  }
+
+  /** Does in the trace that a row or a message has carried what is left to do for it, whoever comes to it, and whenever. */
+  later<T>({ traceparent }: { readonly traceparent?: string }, options: Omit<SpanOptions, 'parent' | 'within'>, work: () => Promise<T>): Promise<T> {
+    if (!this.source) return work()
+    return traceparent === undefined ? this.detached(work) : this.during({ ...options, parent: traceparent }, work)
+  }
+
   /** Does the work inside a span of its own; without a source it only does the work. */
   async during<T>(options: SpanOptions, work: () => Promise<T>): Promise<T> {
     const span = this.source?.start(options)
@@ -65,6 +77,12 @@ export class Tracing {
       throw error
     }
   }
+}
+
+/** For a log line outside of the trace that a row or a message has carried (W3C Trace Context, section 3.2.2.3). */
+export const traceField = ({ traceparent }: { readonly traceparent?: string }): { readonly trace_id?: string } => {
+  const id = traceparent?.split('-')[1]
+  return id === undefined ? {} : { trace_id: id }
 }
 
 /** The tracing of this process. */

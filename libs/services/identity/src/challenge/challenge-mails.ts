@@ -8,6 +8,7 @@ import { Aggregates, type Aggregate } from '@pavan/platform/events/aggregates.js
 import { defineJob } from '@pavan/platform/jobs/define-job.js'
 import { Ids } from '@pavan/platform/service/ids.js'
 import { Log } from '@pavan/platform/telemetry/log.js'
+import { traceField, tracing } from '@pavan/platform/telemetry/tracing.js'
 import { Mails } from '../mail/mails.js'
 import type { Account } from '../oidc/account-source.js'
 import { TenantDirectory, type Tenant } from '../oidc/tenant-directory.js'
@@ -43,23 +44,29 @@ export class ChallengeMails {
 
   /** Begins once the answer of the present request is on its way. */
   sendSoon({ tenant, id }: Pick<ChallengeRow, 'tenant' | 'id'>): void {
-    setImmediate(() => void this.#try(async () => this.#send(await this.challenges.peek(tenant, id))))
+    setImmediate(() => void this.#try({}, async () => this.#sendTraced(await this.challenges.peek(tenant, id))))
   }
 
   async sendAll(): Promise<void> {
-    for (const row of await this.challenges.asked()) await this.#try(() => this.#send(row))
+    for (const row of await this.challenges.asked()) await this.#try(row, () => this.#sendTraced(row))
   }
 
-  async #try(send: () => Promise<void>): Promise<void> {
+  async #try(of: Pick<ChallengeRow, 'traceparent'>, send: () => Promise<void>): Promise<void> {
     try {
       await send()
     } catch (error) {
-      this.log.warn({ error }, 'a code or link could not be sent; it is tried again')
+      this.log.warn({ error, ...traceField(of) }, 'a code or link could not be sent; it is tried again')
     }
   }
 
-  async #send(row: ChallengeRow | undefined): Promise<void> {
+  /** The job may come before what the request itself has begun. */
+  async #sendTraced(row: ChallengeRow | undefined): Promise<void> {
     if (row?.phase !== 'asked') return
+    const attributes = { 'pavan.challenge.purpose': row.purpose, 'pavan.service': 'identity', 'pavan.tenant': row.tenant }
+    await tracing.later(row, { name: 'send challenge', attributes }, () => this.#send(row))
+  }
+
+  async #send(row: ChallengeRow): Promise<void> {
     const tenant = await this.tenants.byId(row.tenant)
     const email = row.sealed?.email
     // Whoever was erased meanwhile left no address.

@@ -5,6 +5,7 @@
 import { createHash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto'
 import { Inject, Injectable } from '@nestjs/common'
 import { Clock, refuse, type EventMeta, type Refusal } from '@pavan/kernel'
+import { tracing } from '@pavan/platform/telemetry/tracing.js'
 import { insert, keyOf, patch, remove } from '@pavan/platform/views/changes.js'
 import { defineTable, Rows, type RowChange } from '@pavan/platform/views/rows.js'
 
@@ -34,6 +35,8 @@ export interface ChallengeRow {
   readonly client?: string
   readonly locale?: string
   readonly expiresAt: number
+  /** Of the request that asked for it. */
+  readonly traceparent?: string
   readonly sealed?: Sealed
 }
 
@@ -85,7 +88,7 @@ export class Challenges {
   /** Has a challenge sent anew, three times at most. */
   async askAgain({ tenant, id, resends }: ChallengeRow): Promise<boolean> {
     if (resends >= maxResends) return false
-    const set = { phase: 'asked', resends: resends + 1 } as const
+    const set = { phase: 'asked', resends: resends + 1, ...tracing.carried() } as const
     return (await this.rows.apply([patch(challenges, keyOf(tenant, id), set, { phase: 'sent', resends })])).applied
   }
 
@@ -133,7 +136,7 @@ export class Challenges {
     const id = `chg_${randomBytes(16).toString('base64url')}`
     const minutes = challenge.purpose === 'reset' ? linkMinutes : codeMinutes
     const expiresAt = this.clock.now() + minutes * 60_000
-    return { ...challenge, id, phase, decoy: false, hash: hashOf(id, secret), tries: 0, resends: 0, expiresAt }
+    return { ...challenge, id, phase, decoy: false, hash: hashOf(id, secret), tries: 0, resends: 0, expiresAt, ...tracing.carried() }
   }
 
   #secret(purpose: Purpose): string {

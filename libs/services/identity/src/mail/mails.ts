@@ -8,7 +8,7 @@ import { defineJob } from '@pavan/platform/jobs/define-job.js'
 import { ServiceConfig } from '@pavan/platform/service/define-service.js'
 import { Ids } from '@pavan/platform/service/ids.js'
 import { Log } from '@pavan/platform/telemetry/log.js'
-import { tracing } from '@pavan/platform/telemetry/tracing.js'
+import { traceField, tracing } from '@pavan/platform/telemetry/tracing.js'
 import { insert, keyOf, patch } from '@pavan/platform/views/changes.js'
 import { defineTable, Rows, type RowChange } from '@pavan/platform/views/rows.js'
 import { fill, mailTexts, type MailTemplate } from './mail-texts.js'
@@ -72,7 +72,6 @@ export class Mails {
     const text = mailTexts[template][language]
     const all = { tenant: tenant.name, ...values }
     const now = this.clock.now()
-    const traceparent = tracing.source?.current()
     return insert(mails, keyOf(tenant.id, id), {
       tenant: tenant.id,
       id,
@@ -81,7 +80,7 @@ export class Mails {
       phase: 'queued',
       createdAt: now,
       expiresAt: now + keptDays * 86_400_000,
-      ...(traceparent === undefined ? {} : { traceparent }),
+      ...tracing.carried(),
       sealed: { to, subject: fill(text.subject, all), text: fill(text.text, all) },
     } satisfies MailRow)
   }
@@ -92,20 +91,15 @@ export class Mails {
       try {
         await this.#deliverTraced(row)
       } catch (error) {
-        this.log.warn(
-          { mail: row.id, error: { name: (error as Error).name }, trace_id: row.traceparent?.split('-')[1] },
-          'a mail could not be handed over; it is tried again',
-        )
+        this.log.warn({ mail: row.id, error: { name: (error as Error).name }, ...traceField(row) }, 'a mail could not be handed over; it is tried again')
         return
       }
     }
   }
 
   #deliverTraced(row: MailRow): Promise<void> {
-    const { traceparent, tenant, template } = row
-    if (!tracing.source || traceparent === undefined) return this.#deliverOne(row)
-    const attributes = { 'pavan.mail.template': template, 'pavan.service': 'identity', 'pavan.tenant': tenant }
-    return tracing.during({ name: 'send mail', kind: 'producer', parent: traceparent, attributes }, () => this.#deliverOne(row))
+    const attributes = { 'pavan.mail.template': row.template, 'pavan.service': 'identity', 'pavan.tenant': row.tenant }
+    return tracing.later(row, { name: 'send mail', kind: 'producer', attributes }, () => this.#deliverOne(row))
   }
 
   async #deliverOne(row: MailRow): Promise<void> {

@@ -11,6 +11,8 @@ export interface LogoutNoticeRow {
   /** Milliseconds since 1970, as `expiresAt`: when it is tried next. Whoever sends moves it on first, so that one sends. */
   readonly dueAt: number
   readonly expiresAt: number
+  /** Of whatever ended the session. */
+  readonly traceparent?: string
 }
 
 export const logoutNotices = defineTable<LogoutNoticeRow>({

@@ -6,6 +6,7 @@ import { Inject, Injectable } from '@nestjs/common'
 import { Clock } from '@pavan/kernel'
 import { defineJob } from '@pavan/platform/jobs/define-job.js'
 import { Log } from '@pavan/platform/telemetry/log.js'
+import { traceField, tracing } from '@pavan/platform/telemetry/tracing.js'
 import { keyOf, patch, put, remove } from '@pavan/platform/views/changes.js'
 import { Rows, type RowChange } from '@pavan/platform/views/rows.js'
 import { logoutNotices, type LogoutNoticeRow } from './logout-notices.table.js'
@@ -46,7 +47,7 @@ export class LogoutNotices {
   /** To be applied together with what ends the session. `deliver` afterwards saves the wait for the job. */
   queue(notice: LoggedOut): RowChange<any> {
     const now = this.clock.now()
-    return put(logoutNotices, keyOfNotice(notice), { ...notice, tries: 0, dueAt: now, expiresAt: now + day } satisfies LogoutNoticeRow)
+    return put(logoutNotices, keyOfNotice(notice), { ...notice, tries: 0, dueAt: now, expiresAt: now + day, ...tracing.carried() } satisfies LogoutNoticeRow)
   }
 
   /** Tries everything that is due. Never rejects. */
@@ -64,12 +65,18 @@ export class LogoutNotices {
     const key = keyOfNotice(row)
     const mine = { tries: tries + 1, dueAt: this.clock.now() + claimMs }
     if (!this.#send || !(await this.rows.apply([patch(logoutNotices, key, mine, { tries, dueAt })])).applied) return
+    const send = this.#send
     try {
-      await this.#send(row)
+      await tracing.later(row, { name: 'send logout token', kind: 'client', attributes: { 'pavan.service': 'identity', 'pavan.tenant': tenant } }, () =>
+        send(row),
+      )
       await this.rows.apply([remove(logoutNotices, key, mine)])
     } catch (error) {
       const pause = Math.min(firstPauseMs * 4 ** tries, longestPauseMs)
-      this.log.warn({ tenant, client, tries: mine.tries, retryInMs: pause, error }, 'back-channel logout was not delivered; it is tried again')
+      this.log.warn(
+        { tenant, client, tries: mine.tries, retryInMs: pause, error, ...traceField(row) },
+        'back-channel logout was not delivered; it is tried again',
+      )
       await this.rows.apply([patch(logoutNotices, key, { dueAt: this.clock.now() + pause }, mine)])
     }
   }
