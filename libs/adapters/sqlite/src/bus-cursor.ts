@@ -1,4 +1,5 @@
 /** Delivery of one partition to one group: one batch at a time, in order, again and again until it is resolved. */
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Subscription } from '@pavan/platform/bus/bus.js'
 import type { BusLog } from './bus-log.js'
 
@@ -109,6 +110,8 @@ export class BusCursor {
         if (from === undefined) await log.resolve(group, this.#options, last.position.seq)
         this.#position = last.position.seq
         this.#failures = 0
+        // Who takes few at once lets others go first, also where its commits leave no turn of the event loop in between.
+        if (atOnce < largestBatch) await turn()
       } catch {
         this.#pause()
         return

@@ -67,6 +67,7 @@ export class CommitPlace {
 
   /** Moving average of the time of a commit; a disk is taken for fast until it is measured. */
   #millis = 0
+  #logBegins = false
   readonly #fsync: boolean
   readonly #choice: CommitChoice
   readonly #otherWork: () => number
@@ -93,17 +94,28 @@ export class CommitPlace {
 
   inline(writes: number): boolean {
     if (this.#choice !== 'measured') return this.#choice === 'main'
+    if (this.#logBegins) return false
     if (!this.#fsync) return writes <= largestInlineWithoutFsync
     return writes <= largestInline && this.#millis < patienceMillis && this.#otherWork() < busyShare
   }
 
   /**
+   * The log was written back to the file. The next commit begins it anew and waits for the disk, where commits otherwise do not, too: SQLite makes the
+   * header of a log durable before anything else (`syncHeader` in its wal.c).
+   */
+  wroteBack(): void {
+    this.#logBegins = true
+  }
+
+  /**
    * `millis` of one commit of some writes; what the writes themselves cost is taken off roughly (10 us each). A whole table (`Infinity`) says nothing
-   * about the next commit.
+   * about the next commit, nor does the one that begins the log.
    */
   measured(millis: number, writes: number, inline: boolean): void {
-    if (writes === Infinity) return
-    this.#millis += (Math.max(0, millis - (writes - 1) * 0.01) - this.#millis) * 0.1
+    const lone = this.#logBegins
+    this.#logBegins = false
     if (inline) mainThread.committed(millis)
+    if (writes === Infinity || lone) return
+    this.#millis += (Math.max(0, millis - (writes - 1) * 0.01) - this.#millis) * 0.1
   }
 }

@@ -85,6 +85,16 @@ describe.each(['main', 'thread'] as const)('committed by %s', (place) => {
   })
 })
 
+test('the commit that begins the log anew is made in the writer thread, where it waits for the disk', async () => {
+  open('measured')
+  await append('before')
+  const run = jest.spyOn(writer, 'run')
+  await db.truncateLog()
+  run.mockClear()
+  await append('first')
+  expect(run).toHaveBeenCalledTimes(1)
+})
+
 test('a writer in a tight loop lets the event loop turn', async () => {
   open('main')
   let turned = 0
@@ -110,6 +120,19 @@ describe('the place of a commit', () => {
     expect(slow.inline(1)).toBe(false)
     for (let i = 0; i < 60; i++) slow.measured(0.2, 1, false)
     expect(slow.inline(1)).toBe(true)
+  })
+
+  test('after the log was written back one commit goes to the writer thread, and says nothing about the disk', () => {
+    for (const fsync of [true, false]) {
+      const own = place(fsync)
+      own.wroteBack()
+      expect([own.inline(1), own.quiet()]).toEqual([false, false])
+      own.measured(1_000, 1, false)
+      expect(own.inline(1)).toBe(true)
+    }
+    const main = new CommitPlace({ fsync: true, choice: 'main' })
+    main.wroteBack()
+    expect(main.inline(1)).toBe(true)
   })
 
   test('commits keep a distance only where each costs a flush and the processors are taken', () => {

@@ -207,7 +207,12 @@ export class Db {
     while (this.#working) await this.#working
     if (this.#closed) return undefined
     const result = task()
-    this.#inThread(result.catch(() => undefined))
+    this.#inThread(
+      result.then(
+        () => this.#place.wroteBack(),
+        () => undefined,
+      ),
+    )
     return result
   }
 

@@ -114,6 +114,24 @@ test('a group gets no more at once than it takes', async () => {
   expect(sizes).toEqual([30, 30, 60])
 })
 
+test('who takes few at once lets others go first, also where nothing is waited for', async () => {
+  const { store, bus } = await open().portsFor('identity')
+  for (let i = 1; i <= 60; i++) await store.append({ ...stream, id: `usr_${i}` }, [event(`evt_${i}`)], { expected: 0 })
+  let turn = 0
+  let over = false
+  const count = (): void => {
+    turn++
+    if (!over) setImmediate(count)
+  }
+  count()
+  const seen: number[] = []
+  await bus.publish(await store.readAll({ p: 0, seq: 0 }, 60))
+  await bus.subscribe({ group: 'g', contexts: ['identity'], from: async () => 0, atOnce: () => 10, handle: async () => void seen.push(turn) })
+  await until(() => seen.length === 6)
+  over = true
+  expect(new Set(seen).size).toBe(6)
+})
+
 test('a second opening of the same folder is refused with a remedy, in this process and in another', () => {
   open()
   const second = () => sqliteAdapters({ folder, clock: new ManualClock(), claimKey })
