@@ -11,6 +11,8 @@ const patienceMillis = 0.5
 const largestInline = 128
 /** The same where no fsync is waited for, so that writing the rows is all there is to it: about `patienceMillis`. */
 const largestInlineWithoutFsync = 32
+/** The same while the log is written back to the file: then the disk has much to do, and now and then a commit waits for it. */
+const largestInlineBesideWriteBack = 8
 /** With more of its time spent on other work than this, the main thread is worth more than the way to the writer thread. */
 const busyShare = 0.35
 const windowMillis = 20
@@ -67,6 +69,7 @@ export class CommitPlace {
 
   /** Moving average of the time of a commit; a disk is taken for fast until it is measured. */
   #millis = 0
+  #writesBack = false
   #logBegins = false
   readonly #fsync: boolean
   readonly #choice: CommitChoice
@@ -95,15 +98,21 @@ export class CommitPlace {
   inline(writes: number): boolean {
     if (this.#choice !== 'measured') return this.#choice === 'main'
     if (this.#logBegins) return false
-    if (!this.#fsync) return writes <= largestInlineWithoutFsync
+    if (!this.#fsync) return writes <= (this.#writesBack ? largestInlineBesideWriteBack : largestInlineWithoutFsync)
     return writes <= largestInline && this.#millis < patienceMillis && this.#otherWork() < busyShare
   }
 
+  /** The log is written back to the file from now on, while commits go on. */
+  writesBack(): void {
+    this.#writesBack = true
+  }
+
   /**
-   * The log was written back to the file. The next commit begins it anew and waits for the disk, where commits otherwise do not, too: SQLite makes the
+   * The log was written back. The next commit begins it anew and waits for the disk, where commits otherwise do not, too: SQLite makes the
    * header of a log durable before anything else (`syncHeader` in its wal.c).
    */
   wroteBack(): void {
+    this.#writesBack = false
     this.#logBegins = true
   }
 

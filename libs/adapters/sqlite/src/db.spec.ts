@@ -135,6 +135,15 @@ describe('the place of a commit', () => {
     expect(main.inline(1)).toBe(true)
   })
 
+  test('while the log is written back only the smallest commits stay on the main thread', () => {
+    const own = place(false)
+    own.writesBack()
+    expect([own.inline(8), own.inline(9)]).toEqual([true, false])
+    own.wroteBack()
+    own.measured(1, 9, false)
+    expect(own.inline(9)).toBe(true)
+  })
+
   test('commits keep a distance only where each costs a flush and the processors are taken', () => {
     const spacing = (fsync: boolean, crowded: boolean, choice: CommitChoice = 'measured', waiting = 1) =>
       new CommitPlace({ fsync, choice, crowded: () => crowded }).spacing(waiting)

@@ -182,9 +182,10 @@ export class Db {
   #checkpoint(): void {
     this.#sinceCheckpoint = 0
     const run = () => this.#options.writer.run({ file: this.#file(), pragma: 'wal_checkpoint(PASSIVE)' })
+    this.#place.writesBack()
     run().then(
       () => this.#exclusively(run),
-      () => undefined,
+      () => this.#place.wroteBack(),
     )
   }
 
@@ -207,12 +208,7 @@ export class Db {
     while (this.#working) await this.#working
     if (this.#closed) return undefined
     const result = task()
-    this.#inThread(
-      result.then(
-        () => this.#place.wroteBack(),
-        () => undefined,
-      ),
-    )
+    this.#inThread(result.catch(() => undefined).then(() => this.#place.wroteBack()))
     return result
   }
 
