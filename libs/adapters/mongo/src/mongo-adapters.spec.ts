@@ -12,6 +12,7 @@ import { patience } from './retry.js'
 import { cuttingProxy } from './testing/cutting-proxy.js'
 import { dropDatabases, scratchPrefix } from './testing/scratch.js'
 import { event, stream } from './testing/store-bench.js'
+import { until } from '@pavan/platform/testing/until.js'
 import { whereMongo } from './testing/where-mongo.js'
 
 interface Thing {
@@ -116,6 +117,13 @@ whereMongo('MongoDB adapters', (url) => {
     await expect(open({ partitions: 4 }).portsFor('identity')).rejects.toThrow('The database has logs of 3 partitions, the settings say 4.')
     await expect(open({ partitions: 3, claimKey: new Uint8Array(32).fill(1) }).portsFor('identity')).rejects.toThrow(/another key of unique values/)
     expect(() => open({ claimKey: new Uint8Array(16) })).toThrow(StartError)
+  })
+
+  test('a copy that takes partitions finishes what the one before it had decided', async () => {
+    const takeOver = jest.spyOn(MongoRows.prototype, 'takeOver')
+    await open().portsFor('identity')
+    await until(() => takeOver.mock.calls.length > 0)
+    takeOver.mockRestore()
   })
 
   test('what a copy has just written itself does not blind it to what another copy wrote since', async () => {

@@ -19,6 +19,7 @@ import { crossing, isDuplicate, isTransient, jitter, persist } from './retry.js'
 import { RecentDocs } from './recent-docs.js'
 import { RowCommits, chunks, isMine, type Written } from './row-commits.js'
 import { entryImage, keysOf, Overlay, planned, play, removalsOf, type Entry, type Named, type Planned } from './row-plan.js'
+import { RowTidying } from './row-tidying.js'
 import { Lookups } from './lookups.js'
 import { MongoLook, type Place, type Seen } from './mongo-look.js'
 import { encodeCursor, rangeOf } from './row-query.js'
@@ -60,6 +61,7 @@ export class MongoRows extends Rows {
   readonly #db: Db
   readonly #clock: Clock
   readonly #commits: RowCommits
+  readonly #tidying: RowTidying
   readonly #local = new KeyedMutex()
   readonly #lookups = new Lookups((collection, ids) =>
     persist(() =>
@@ -81,9 +83,10 @@ export class MongoRows extends Rows {
     this.#db = db
     this.#clock = clock
     this.#commits = new RowCommits(db, () => clock.now(), lockPatienceMs)
+    this.#tidying = new RowTidying(this.#commits, () => clock.now())
     this.#timers = [
       setInterval(() => void this.sweep().catch(() => undefined), tidyEveryMillis).unref(),
-      setInterval(() => void this.#commits.recover().catch(() => undefined), tidyEveryMillis).unref(),
+      setInterval(() => void this.#tidying.recover().catch(() => undefined), tidyEveryMillis).unref(),
     ]
   }
 
@@ -105,7 +108,8 @@ export class MongoRows extends Rows {
         tables.map(async (table) => {
           const shape = shapeOf(table)
           await persist(() => prepare(this.#db, shape.collection, mongoIndexes(shape)))
-          await this.#commits.open(shape.collection)
+          this.#commits.open(shape.collection)
+          await this.#tidying.finishDecided(shape.collection)
           await this.#reshape(shape)
           this.#opened.set(shape.collection, shape)
         }),
@@ -383,13 +387,13 @@ export class MongoRows extends Rows {
 
   /** Another copy may have died: what it has decided and not finished is finished. Calls that come together are one. */
   takeOver(): Promise<void> {
-    return (this.#takingOver ??= crossing(() => this.#commits.takeOver()).finally(() => (this.#takingOver = undefined)))
+    return (this.#takingOver ??= crossing(() => this.#tidying.takeOver()).finally(() => (this.#takingOver = undefined)))
   }
 
   /** Removes rows that have expired; answers how many. Readers do not see them anyway. */
   async sweep(): Promise<number> {
     let removed = 0
-    for (const { collection } of this.#opened.values()) removed += await this.#commits.sweep(collection)
+    for (const { collection } of this.#opened.values()) removed += await this.#tidying.sweep(collection)
     return removed
   }
 

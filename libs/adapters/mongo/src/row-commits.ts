@@ -39,8 +39,6 @@ interface Part {
 const lockPatienceMs = 2_000
 /** How long a change that was refused stays so, where its root does not exist. */
 const keepMs = 3_600_000
-/** So many expired documents are looked at before they are removed, at once. */
-const mostSwept = 10_000
 /** So many changes are remembered as finished. */
 const mostFinished = 20_000
 const atOnce = 1_000
@@ -49,7 +47,7 @@ const side = 250
 const few = 16
 const mostCharacters = 2_000_000
 
-const unlocked = { $exists: false }
+export const unlocked = { $exists: false }
 /** A document that was inserted under a lock is as it shall be. */
 const born = { $unset: { l: '', o: '', b: '' } } as const
 const concern = (durability: Durability) => ({ writeConcern: durability === 'full' ? durable : acknowledged })
@@ -62,8 +60,6 @@ export class RowCommits {
   readonly #loose = new Set<Promise<unknown>>()
   /** Changes that this process knows to be finished, the oldest first. */
   readonly #finished = new Set<string>()
-  /** Locks that were there in the last round of `recover`. */
-  #seen = new Set<string>()
 
   constructor(
     db: Db,
@@ -79,22 +75,16 @@ export class RowCommits {
   }
 
   /** A collection is used from now on. */
-  async open(collection: string): Promise<void> {
+  open(collection: string): void {
     this.#collections.add(collection)
-    await this.#finishDecided(collection)
-  }
-
-  /** Finishes what was decided: readers by an index look past documents that are not yet what they shall be. */
-  async takeOver(): Promise<void> {
-    for (const collection of this.#collections) await this.#finishDecided(collection)
-  }
-
-  async #finishDecided(collection: string): Promise<void> {
-    for (const doc of await this.#locked(collection)) await this.read(collection, doc)
   }
 
   drop(collection: string): void {
     this.#collections.delete(collection)
+  }
+
+  get collections(): ReadonlySet<string> {
+    return this.#collections
   }
 
   rows(collection: string): Collection<RowDoc> {
@@ -265,8 +255,8 @@ export class RowCommits {
     if (some.born) await persist(() => rows.updateMany({ l: id, b: true }, born, concern(durability)))
   }
 
-  /** The same for a change of somebody else, by what lies in the documents. */
-  async #settle(id: string, collections: readonly string[]): Promise<void> {
+  /** The same for a change of somebody else that was decided, by what lies in the documents. */
+  async settle(id: string, collections: readonly string[]): Promise<void> {
     await Promise.all(
       [...new Set(collections)].map(async (collection) => {
         const docs = await persist(() => this.rows(collection).find({ l: id }).toArray())
@@ -296,8 +286,13 @@ export class RowCommits {
 
   /** What roots have decided is finished before they are written again: they keep one decision only. */
   async settleBefore(entries: readonly Pick<Entry, 'doc'>[]): Promise<void> {
-    const open = new Map(entries.flatMap(({ doc }) => (doc?.p && !this.#finished.has(doc.p.i) ? [[doc.p.i, doc.p.c] as const] : [])))
-    await Promise.all([...open].map(([id, collections]) => this.#settle(id, collections)))
+    const open = new Map(entries.flatMap(({ doc }) => (doc?.p && !this.isFinished(doc.p) ? [[doc.p.i, doc.p.c] as const] : [])))
+    await Promise.all([...open].map(([id, collections]) => this.settle(id, collections)))
+  }
+
+  /** Whether this process knows that nothing is left to do for a change. */
+  isFinished({ i }: Decided): boolean {
+    return this.#finished.has(i)
   }
 
   #noteFinished(id: string): void {
@@ -327,7 +322,7 @@ export class RowCommits {
     for (let undecided: string | undefined; current?.l !== undefined;) {
       const id: string = current.l
       const root: RowDoc | null = await this.#rootOf(current)
-      if (root?.p?.i === id) await this.#settle(id, [collection, ...root.p.c])
+      if (root?.p?.i === id) await this.settle(id, [collection, ...root.p.c])
       // Still locked after the root had not decided: it was not decided then.
       else if (undecided === id) return current.b ? undefined : current
       else undecided = id
@@ -343,7 +338,7 @@ export class RowCommits {
     for (let attempt = 1; current?.l !== undefined; attempt++) {
       const id: string = current.l
       const root: RowDoc | null = await this.#rootOf(current)
-      if (root?.p?.i === id) await this.#settle(id, [collection, ...root.p.c])
+      if (root?.p?.i === id) await this.settle(id, [collection, ...root.p.c])
       else if (performance.now() - (since.get(id) ?? since.set(id, performance.now()).get(id)!) > this.patienceMs) await this.#refuse(current, root)
       else await pause(Math.random() * Math.min(50, 2 * attempt))
       current = await persist(() => this.rows(collection).findOne({ _id: doc._id }))
@@ -368,61 +363,9 @@ export class RowCommits {
     if (refused) await this.#undo(l as string, new Set([...this.#collections, collection]))
   }
 
-  /** One document for each change that holds some of a collection. */
-  async #locked(collection: string): Promise<RowDoc[]> {
-    const docs = await persist(() =>
-      this.rows(collection)
-        .find({ l: { $gte: '' } })
-        .toArray(),
-    )
-    return [...new Map(docs.map((doc) => [doc.l, doc])).values()]
-  }
-
-  /**
-   * Ends what a writer that is gone has left. Called from time to time, and not often, because the index of locks has many dead entries where much is
-   * written: who is at work now is not disturbed.
-   */
-  async recover(): Promise<void> {
-    const seen = new Set<string>()
-    for (const collection of this.#collections)
-      for (const doc of await this.#locked(collection)) {
-        const id = doc.l as string
-        if (this.#seen.has(id)) await this.free(collection, doc)
-        seen.add(id)
-      }
-    this.#seen = seen
+  /** Parts of changes that nobody can be at work on any more. */
+  async clearParts(): Promise<void> {
     await this.#parts.deleteMany({ at: { $lt: this.now() - keepMs } })
-  }
-
-  /** Removes documents of a collection that have expired; answers how many. What they have decided is finished before. */
-  async sweep(collection: string): Promise<number> {
-    const rows = this.rows(collection)
-    const expired = { e: { $lte: this.now() }, l: unlocked }
-    const { deletedCount } = await rows.deleteMany({ ...expired, p: unlocked })
-    const roots = await rows
-      .find({ ...expired, p: { $exists: true } }, { projection: { v: 1, p: 1 } })
-      .limit(mostSwept)
-      .toArray()
-    if (roots.length === 0) return deletedCount
-    await this.#settleAll(roots.map(({ p }) => p as Decided).filter(({ i }) => !this.#finished.has(i)))
-    const more = await Promise.all(
-      chunks(roots).map((some) => rows.deleteMany({ _id: { $in: some.map(({ _id }) => _id) }, v: { $in: some.map(({ v }) => v) }, l: unlocked })),
-    )
-    return more.reduce((sum, { deletedCount: one }) => sum + one, deletedCount)
-  }
-
-  /** Most of many changes are finished: one look at each collection tells which are not. */
-  async #settleAll(decided: readonly Decided[]): Promise<void> {
-    for (const some of chunks(decided)) {
-      const ids = some.map(({ i }) => i)
-      for (const collection of new Set(some.flatMap(({ c }) => c))) {
-        const open = await this.rows(collection)
-          .find({ l: { $in: ids } }, { projection: { l: 1 } })
-          .toArray()
-        const locks = new Set(open.map(({ l }) => l))
-        for (const { i, c } of some) if (locks.has(i)) await this.#settle(i, c)
-      }
-    }
   }
 
   #later(work: Promise<unknown>): void {
