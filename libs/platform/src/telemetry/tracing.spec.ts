@@ -1,5 +1,6 @@
 import { SystemClock } from '@pavan/kernel'
 import { sqliteAdapters } from '@pavan/sqlite'
+import type { Bus } from '../bus/bus.js'
 import { Relay } from '../events/relay.js'
 import type { ServiceDefinition } from '../service/define-service.js'
 import { Copier, notesService, notesView } from '../testing/notes-service.js'
@@ -9,7 +10,8 @@ import { until } from '../testing/until.js'
 import { makeLog } from './log.js'
 import { startTracing } from './start-tracing.js'
 import { readTraceConfig } from './trace-config.js'
-import { tracing } from './tracing.js'
+import { TracedBus } from './traced-ports.js'
+import { traceField, tracing } from './tracing.js'
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
 const sent = `00-${traceId}-00f067aa0ba902b7-01`
@@ -280,4 +282,27 @@ test('a collector that is away slows nobody down and loses no request', async ()
     async (service) => void (await write(service)),
   )
   expect(collector.bodies).toEqual([])
+})
+
+test('a bus that is traced keeps its paces', () => {
+  const bus = { pace: 25, unhurriedPace: 100 } as Bus
+  expect(new TracedBus(bus)).toMatchObject({ pace: 25, unhurriedPace: 100 })
+})
+
+test('what a row has carried is done later in its trace, and without a trace in none', async () => {
+  collector = await traced({}, async () => {
+    const row = await tracing.during({ name: 'asked', parent: sent }, async () => tracing.carried())
+    await tracing.during({ name: 'job' }, async () => {
+      await tracing.later(row, { name: 'done later' }, async () => {})
+      await tracing.later({}, { name: 'never' }, async () => expect(tracing.source?.current()).toBeUndefined())
+    })
+  })
+  const later = collector.spans.find(({ name }) => name === 'done later')!
+  expect(collector.line(later).map(({ name, traceId: id }) => [name, id])).toEqual([
+    ['done later', traceId],
+    ['asked', traceId],
+  ])
+  expect(collector.spans.some(({ name }) => name === 'never')).toBe(false)
+  expect(traceField({ traceparent: sent })).toEqual({ trace_id: traceId })
+  expect([traceField({}), tracing.carried()]).toEqual([{}, {}])
 })
