@@ -108,7 +108,7 @@ function count(report, code) {
 function failuresOf({ name, message, assertionResults }) {
   const failed = assertionResults.filter(({ status }) => status === 'failed')
   const whole = assertionResults.length === 0 && message ? [{ fullName: 'did not run', failureMessages: [message] }] : []
-  const start = (text) => stripVTControlCharacters(text).split('\n').slice(0, 12).join('\n')
+  const start = (text) => stripVTControlCharacters(text).split('\n').slice(0, 40).join('\n')
   return [...failed, ...whole].map(({ fullName, failureMessages }) => `✕ ${relative(root, name)}: ${fullName}\n${failureMessages.map(start).join('\n')}\n`)
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { launch, type Launched, type LaunchOptions } from '../../tools/distributed/system.mjs'
 import { storedIn } from './stored-in-servers.js'
+import { watched } from './trouble.js'
 import { System, type Operator, type Stored } from './system.js'
 
 /** What the runner tells of the system that it has started. */
@@ -90,6 +91,7 @@ export class DistributedSystem extends System {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    watched.delete(this)
     await this.stop()
     if (this.launched) rmSync(this.folder, { recursive: true, force: true })
   }

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from './root.js'
+import { watched } from './trouble.js'
 import { System, type Operator, type Stored } from './system.js'
 
 export interface StartOptions {
@@ -109,6 +110,7 @@ export class EmbeddedSystem extends System {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    watched.delete(this)
     await this.stop()
     if (this.options.folder === undefined && existsSync(this.folder)) rmSync(this.folder, { recursive: true, force: true })
   }

@@ -1,14 +1,16 @@
+import { trouble } from './trouble.js'
+
 /** Starts the same thing many times at the same moment. */
 export const parallel = <T>(times: number, run: (index: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: times }, (_, index) => run(index)))
 
-/** Polls until the answer is truthy; fails with the last answer after a time in milliseconds. */
+/** Polls until the answer is truthy; fails after a time in milliseconds, with what the systems say of themselves. */
 export const eventually = async <T>(ask: () => Promise<T | undefined | false>, within = 30_000): Promise<T> => {
   const until = Date.now() + within
   for (;;) {
     const answer = await ask()
     if (answer) return answer
-    if (Date.now() > until) throw new Error(`it did not happen within ${within} ms`)
+    if (Date.now() > until) throw new Error(`it did not happen within ${within} ms${await trouble()}`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }

@@ -1,3 +1,5 @@
+import { watched } from './trouble.js'
+
 /** A running system, whatever it is made of. Specs know only this; which topology it is says PAVAN_TOPOLOGY, to the runner of the specs. */
 export interface Operator {
   readonly issuer: string
@@ -12,6 +14,10 @@ export interface Stored {
 }
 
 export abstract class System implements AsyncDisposable {
+  constructor() {
+    watched.add(this)
+  }
+
   /** With `env`, which may be empty, a system of its own that has these variables; without, any that runs. */
   static async start({ env }: { readonly env?: Readonly<Record<string, string>> } = {}): Promise<System> {
     if (process.env.PAVAN_TOPOLOGY !== 'distributed') return (await import('./embedded-system.js')).EmbeddedSystem.start({ env })
