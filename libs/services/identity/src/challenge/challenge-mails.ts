@@ -62,8 +62,8 @@ export class ChallengeMails {
   /** The job may come before what the request itself has begun. */
   async #sendTraced(row: ChallengeRow | undefined): Promise<void> {
     if (row?.phase !== 'asked') return
-    const attributes = { 'pavan.challenge.purpose': row.purpose, 'pavan.service': 'identity', 'pavan.tenant': row.tenant }
-    await tracing.later(row, { name: 'send challenge', attributes }, () => this.#send(row))
+    const attributes = { 'pavan.mail.purpose': row.purpose, 'pavan.service': 'identity', 'pavan.tenant': row.tenant }
+    await tracing.later(row, { name: 'write mail', attributes }, () => this.#send(row))
   }
 
   async #send(row: ChallengeRow): Promise<void> {

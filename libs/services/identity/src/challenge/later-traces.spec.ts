@@ -47,6 +47,6 @@ test('a code that the job sends, its mail and a logout token go out in the trace
   const named = (wanted: string) => spans.find(({ name }) => name === wanted)
   for (const name of ['send mail', 'send logout token']) expect(named(name)).toBeDefined()
   const mail = collector.line(named('send mail')!).map(({ name }) => name)
-  expect(mail).toEqual(['send mail', 'send challenge', 'POST /t/:slug/interaction/:uid'])
+  expect(mail).toEqual(['send mail', 'write mail', 'POST /t/:slug/interaction/:uid'])
   expect(collector.line(named('send logout token')!).map(({ name }) => name)).toEqual(['send logout token', 'end'])
 })
