@@ -24,6 +24,7 @@ beforeEach(() => {
   writer = new WriterThread()
 })
 afterEach(async () => {
+  jest.restoreAllMocks()
   await db.close()
   await writer.close()
   rmSync(folder, { recursive: true })
@@ -93,6 +94,16 @@ test('the commit that begins the log anew is made in the writer thread, where it
   run.mockClear()
   await append('first')
   expect(run).toHaveBeenCalledTimes(1)
+})
+
+test('while the log is written back, and right after it, the place of commits knows', async () => {
+  const writesBack = jest.spyOn(CommitPlace.prototype, 'writesBack')
+  const wroteBack = new Promise<boolean>((resolve) => {
+    jest.spyOn(CommitPlace.prototype, 'wroteBack').mockImplementation(() => resolve(writesBack.mock.calls.length === 1))
+  })
+  open('measured')
+  await db.write(['append', 'ten_a/user/usr_1', 0, 10_000, null, JSON.stringify('x'), null], 10_000)
+  expect(await wroteBack).toBe(true)
 })
 
 test('a writer in a tight loop lets the event loop turn', async () => {

@@ -91,6 +91,18 @@ describe('an event that failed is parked once, with its reason', () => {
   })
 })
 
+test('a parked stream says what still waits and why, after some of it went through', async () => {
+  consumer.special = { 1: failing }
+  await handle(...[1, 2, 3, 4].map((seq) => event(seq, 'not_a')))
+  expect(consumer.status().parked).toMatchObject([{ error: 'Error: unreadable', waiting: 4 }])
+  consumer.special = { 3: unfit }
+  expect(await consumer.retry('notes/ten_a/note/not_a')).toBe(false)
+  expect([consumer.status().parked, await noted()]).toMatchObject([[{ error: doesNotHold, waiting: 2 }], [1, 2]])
+  consumer.special = { 4: failing }
+  expect(await consumer.skip('notes/ten_a/note/not_a', 'spec')).toBe(false)
+  expect([consumer.status().parked, await noted()]).toMatchObject([[{ error: 'Error: unreadable', waiting: 1 }], [1, 2]])
+})
+
 describe('an event that has those before it written first', () => {
   const flushing = async (unwritten: Unwritten): Promise<Changes> => {
     await unwritten.flush()

@@ -6,6 +6,7 @@ import { streamName } from '@pavan/kernel'
 import type { StoredEvent } from '../events/event-store.js'
 import { isKnown, NewerSchema } from '../events/upcasters.js'
 import type { Log } from '../telemetry/log.js'
+import { traceField } from '../telemetry/tracing.js'
 import { patch, put, remove } from '../views/changes.js'
 import type { Changes } from '../views/define-view.js'
 import type { RowChange, Rows } from '../views/rows.js'
@@ -70,7 +71,7 @@ export class ParkedStreams {
     const error = describe(failure)
     this.#lastError = error
     this.log.error(
-      { consumer: this.consumer, stream: nameOf(event), type: event.type, seq: event.position.seq, reason: error, trace_id: traceIdOf(event) },
+      { consumer: this.consumer, stream: nameOf(event), type: event.type, seq: event.position.seq, reason: error, ...traceField(event.meta) },
       'an event could not be processed; its stream is parked',
     )
     return this.#put(event, { error, attempts: 1 })
@@ -109,6 +110,7 @@ export class ParkedStreams {
         const event = eventOf(row)
         try {
           await work(event, remove(parkedEvents, parkedKey(this.consumer, event), { attempts: row.attempts }))
+          this.#oneLess(stream)
         } catch (error) {
           if (await this.#failedAgain(row, event, error)) return false
         }
@@ -119,12 +121,18 @@ export class ParkedStreams {
   }
 
   /** Notes why an event failed this time; answers false where another copy tried it meanwhile. */
-  async #failedAgain({ stream, attempts }: ParkedEvent, event: StoredEvent, failure: unknown): Promise<boolean> {
+  async #failedAgain({ stream, type, attempts }: ParkedEvent, event: StoredEvent, failure: unknown): Promise<boolean> {
     const error = describe(failure)
     const { applied } = await this.rows.apply([patch(parkedEvents, parkedKey(this.consumer, event), { error, attempts: attempts + 1 }, { attempts })])
     const known = this.#streams.get(stream)
-    if (known) this.#streams.set(stream, { ...known, error })
+    if (known) this.#streams.set(stream, { ...known, type, error })
     return applied
+  }
+
+  /** Where another copy worked on the stream meanwhile, it may count one too few; as long as one waits it says so. */
+  #oneLess(stream: string): void {
+    const known = this.#streams.get(stream)
+    if (known) this.#streams.set(stream, { ...known, waiting: Math.max(known.waiting - 1, 1) })
   }
 
   /** Gives up the first parked event of a stream, for a reason that goes to the log. */
@@ -133,8 +141,9 @@ export class ParkedStreams {
     if (!row) return
     const event = eventOf(row)
     await this.rows.apply([remove(parkedEvents, parkedKey(this.consumer, event))])
+    this.#oneLess(stream)
     this.log.warn(
-      { consumer: this.consumer, stream, type: row.type, seq: row.seq, reason, trace_id: traceIdOf(event) },
+      { consumer: this.consumer, stream, type: row.type, seq: row.seq, reason, ...traceField(event.meta) },
       'a parked event was skipped by an operator',
     )
   }
@@ -154,6 +163,3 @@ const eventOf = (row: ParkedEvent): StoredEvent => JSON.parse(row.event) as Stor
 
 /** What may be shown of an error: name and message of our own code; never what a driver or parser quotes. */
 export const describe = (error: unknown): string => (error instanceof Error ? `${error.name}: ${error.message}`.slice(0, 300) : 'thrown value')
-
-/** W3C Trace Context, section 3.2.2.3. */
-const traceIdOf = (event: StoredEvent): string | undefined => event.meta.traceparent?.split('-')[1]
