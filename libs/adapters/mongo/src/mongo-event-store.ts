@@ -32,6 +32,8 @@ export interface MongoEventStoreOptions {
 const orphansEveryMillis = 1_000
 const sweepEveryMillis = 60_000
 const markEveryMillis = 25
+/** So long a commit that nobody waits for may stay without a number, so that those of all partitions are numbered by one command. */
+const unhurriedMillis = 100
 
 export class MongoEventStore extends EventStore {
   readonly #options: MongoEventStoreOptions
@@ -49,6 +51,7 @@ export class MongoEventStore extends EventStore {
   /** Commits in the log whose own documents do not say so yet. */
   readonly #unmarked = new Map<string, number>()
   #marking: Promise<void> | undefined
+  #unhurried: NodeJS.Timeout | undefined
   /** Commits without a number in the last look. */
   #orphans = new Set<string>()
   #look = 0
@@ -77,6 +80,7 @@ export class MongoEventStore extends EventStore {
           onWritten: (batch, commits) => this.#remember(p, batch, commits),
           onRead: (batch) => this.#remember(p, batch),
           onNumbered: (commits) => this.#mark(commits),
+          onUnhurried: () => (this.#unhurried ??= setTimeout(() => void this.#numberAll(), unhurriedMillis)),
           onGrown: (head, { own, hurry }) => {
             if (own) this.#leases.tell(p, head)
             if (this.#leases.holds(p)) this.#wake(hurry)
@@ -174,13 +178,30 @@ export class MongoEventStore extends EventStore {
         if (reserved) await this.#claims.undo(reserved)
         continue
       }
-      const q = await this.#numbered(doc, reserved, { generation, follows: known?.numbered ?? false, hurry: !options.unhurried })
-      this.#memory.appended(ref.key, known, doc)
-      return { version: doc.n, position: { p: ref.p, seq: q }, repeated: false }
+      const how = { generation, follows: known?.numbered ?? false }
+      // Stored is enough for what nobody waits for. Should this process die before it has a number, another one gives it one.
+      const later = options.unhurried && !reserved
+      const position = later ? this.#numberLater(doc, how) : { p: ref.p, seq: await this.#numbered(doc, reserved, how) }
+      this.#memory.appended(ref.key, known, doc, !later)
+      return { version: doc.n, ...(position && { position }), repeated: false }
     }
   }
 
-  async #numbered(doc: CommitDoc, reserved: Reserved | undefined, how: { generation?: number | undefined; follows: boolean; hurry: boolean }): Promise<number> {
+  #numberLater(doc: CommitDoc, how: { generation: number | undefined; follows: boolean }): undefined {
+    if (this.#closed) return
+    // Given up means: left to the look for orphans.
+    this.#partition(doc.p)
+      .number(doc, { ...how, hurry: false })
+      .catch(() => undefined)
+  }
+
+  async #numberAll(): Promise<void> {
+    clearTimeout(this.#unhurried)
+    this.#unhurried = undefined
+    await Promise.all(this.#partitions.map((partition) => partition.numberAll()))
+  }
+
+  async #numbered(doc: CommitDoc, reserved: Reserved | undefined, how: { generation: number | undefined; follows: boolean }): Promise<number> {
     const stored = performance.now()
     const numbered = this.#partition(doc.p).number(doc, how)
     const [q] = await Promise.all([numbered, reserved && this.#claims.confirm(reserved)])
@@ -328,6 +349,7 @@ export class MongoEventStore extends EventStore {
     this.#closed = true
     this.#metrics.stop()
     for (const timer of this.#timers) clearInterval(timer)
+    clearTimeout(this.#unhurried)
     this.#leases.abandon()
   }
 
@@ -341,6 +363,8 @@ export class MongoEventStore extends EventStore {
     this.#closed = true
     this.#metrics.stop()
     for (const timer of this.#timers) clearInterval(timer)
+    await atMost(1_000, this.#numberAll())
+    clearTimeout(this.#unhurried)
     await this.#leases.close()
     await atMost(1_000, this.#marking)
   }

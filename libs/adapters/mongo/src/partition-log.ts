@@ -29,6 +29,8 @@ interface Waiting {
   follows: boolean
   /** Somebody may be waiting for its events. */
   hurry: boolean
+  /** It is to be numbered now; one that nobody waits for may stay a moment, for others to come. */
+  due: boolean
   readonly numbered: { resolve(last: number): void; reject(error: unknown): void }[]
 }
 
@@ -44,6 +46,8 @@ export interface PartitionLogOptions {
   readonly onRead: (batch: LogDoc) => void
   /** Called with what this copy has numbered. What others have numbered, they say. */
   readonly onNumbered: (commits: readonly { readonly _id: string; readonly q: number }[]) => void
+  /** Called when a commit came that may stay a moment: `numberAll` is to be called then. */
+  readonly onUnhurried: () => void
   /** Called when the log has grown: `own` by this copy; `hurry` unless nobody waits for any of it. */
   readonly onGrown: (head: number, how: { readonly own: boolean; readonly hurry: boolean }) => void
 }
@@ -72,7 +76,7 @@ export class PartitionLog {
   #head: number | undefined
   /** Rises when a batch of somebody else was read: a commit on its way here may have been in it. */
   #generation = 0
-  #running = false
+  #running: Promise<void> | undefined
   /** Reading ahead and numbering take turns. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -102,10 +106,20 @@ export class PartitionLog {
     if (known !== undefined) return Promise.resolve(known)
     return new Promise((resolve, reject) => {
       const waiting = this.#waiting.get(commit._id)
-      if (waiting) waiting.numbered.push({ resolve, reject })
-      else this.#waiting.set(commit._id, { commit, generation, follows: follows || commit.f < 0, hurry, numbered: [{ resolve, reject }] })
-      if (!this.#running) void this.#run()
+      if (waiting) {
+        waiting.numbered.push({ resolve, reject })
+        waiting.due ||= hurry
+      } else this.#waiting.set(commit._id, { commit, generation, follows: follows || commit.f < 0, hurry, due: hurry, numbered: [{ resolve, reject }] })
+      if (hurry) this.#start()
+      else this.#options.onUnhurried()
     })
+  }
+
+  /** Numbers what waits, also what nobody waits for. Resolves when that is done or given up. */
+  numberAll(): Promise<void> {
+    if (this.#waiting.size === 0) return Promise.resolve()
+    for (const waiting of this.#waiting.values()) waiting.due = true
+    return this.#start()
   }
 
   /** Reads what others have added. */
@@ -113,12 +127,16 @@ export class PartitionLog {
     return this.#exclusive(() => this.#follow())
   }
 
+  #start(): Promise<void> {
+    return (this.#running ??= this.#run())
+  }
+
+  /** All that wait go along, as long as one of them is due. */
   async #run(): Promise<void> {
-    this.#running = true
     // Those who come in the same turn of the event loop are numbered together.
     await Promise.resolve()
     let failing: number | undefined
-    for (let attempt = 1; this.#waiting.size > 0;) {
+    for (let attempt = 1; this.#isDue();) {
       try {
         // Where another copy was faster the log has grown, so whoever lost is not held back for long: longer waits only make a longer queue.
         if (!(await this.#exclusive(() => this.#round()))) await jitter(1)
@@ -130,7 +148,13 @@ export class PartitionLog {
         else await jitter(attempt++)
       }
     }
-    this.#running = false
+    this.#running = undefined
+    if (this.#waiting.size > 0) this.#options.onUnhurried()
+  }
+
+  #isDue(): boolean {
+    for (const { due } of this.#waiting.values()) if (due) return true
+    return false
   }
 
   #giveUp(error: unknown): void {
@@ -194,7 +218,7 @@ export class PartitionLog {
     if (open.size === 0) return
     const missing = await this.#options.commits.find({ _id: { $in: [...open.keys()] } }, { projection: withoutEvents }).toArray()
     for (const commit of missing as unknown as CommitRef[])
-      this.#waiting.set(commit._id, { commit, generation: this.#generation, follows: commit.f < 0, hurry: true, numbered: [] })
+      this.#waiting.set(commit._id, { commit, generation: this.#generation, follows: commit.f < 0, hurry: true, due: true, numbered: [] })
     // Their own predecessors come in the same way.
     if (missing.length > 0) await this.#bringPredecessors()
   }

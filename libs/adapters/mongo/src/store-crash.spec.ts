@@ -85,6 +85,39 @@ whereMongo('commits when something dies', (url) => {
     expect(survivor.owned().reduce((sum, { seq }) => sum + seq, 0)).toBe(1)
   })
 
+  test('what nobody waited for is numbered after its writer has died, once and in its place', async () => {
+    const db = await bench.db()
+    const survivor = await bench.open(db)
+    const victim = await bench.open(db)
+    await victim.append(stream('calm'), [event()], { expected: 0, unhurried: true })
+    await victim.append(stream('calm'), [event()], { expected: 1, unhurried: true })
+    bench.kill(victim)
+    expect(await checkLog(db)).toMatchObject({ faults: [], commits: 2, unnumbered: 2 })
+    await survivor.append(stream('calm'), [event()], { expected: 2 })
+    expect(await checkLog(db)).toMatchObject({ faults: [], unnumbered: 0, events: 3 })
+
+    const other = await bench.open(db)
+    await other.append(stream('alone'), [event()], { expected: 0, unhurried: true })
+    bench.kill(other)
+    await until(async () => (await checkLog(db)).unnumbered === 0)
+    expect(await checkLog(db)).toMatchObject({ faults: [], events: 4 })
+  })
+
+  test('what nobody waits for is numbered with that of all partitions, and before the process leaves', async () => {
+    const db = await bench.db()
+    const { hooks, set } = switched()
+    const store = await bench.open(db, { hooks, partitions: 16 })
+    await until(() => store.owned().length === 16)
+    let logged = 0
+    set({ write: ({ collection }, send) => (logged += Number(collection === 'log'), send()) })
+    await Promise.all(Array.from({ length: 40 }, (_, i) => store.append(stream(`c${i}`), [event()], { expected: 0, unhurried: true })))
+    await until(() => store.owned().reduce((sum, { seq }) => sum + seq, 0) === 40)
+    expect(logged).toBe(1)
+    await store.append(stream('last'), [event()], { expected: 0, unhurried: true })
+    await store.close()
+    expect(await checkLog(db)).toMatchObject({ faults: [], unnumbered: 0, events: 41 })
+  })
+
   test('a commit that is in the log and does not say so is not numbered again, not even by a copy that has never seen the log', async () => {
     const db = await bench.db()
     const { hooks, set } = switched()

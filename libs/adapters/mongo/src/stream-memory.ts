@@ -32,11 +32,11 @@ export class StreamMemory {
     else this.#note(key, { version: last.n, last: last.b, numbered: true, commands: new Set(docs.flatMap(({ c }) => (c === undefined ? [] : [c]))) })
   }
 
-  /** A commit was stored and numbered behind what was known. */
-  appended(key: string, before: KnownStream | undefined, { b, n, c }: CommitDoc): void {
+  /** A commit was stored behind what was known, and `numbered` unless that is still to be done. */
+  appended(key: string, before: KnownStream | undefined, { b, n, c }: CommitDoc, numbered: boolean): void {
     const commands = before && this.#streams.get(key) === before ? before.commands : b === 0 ? new Set<string>() : undefined
     if (!commands || commands.size >= mostCommits) this.#streams.delete(key)
-    else this.#note(key, { version: n, last: b, numbered: true, commands: c === undefined ? commands : new Set([...commands, c]) })
+    else this.#note(key, { version: n, last: b, numbered, commands: c === undefined ? commands : new Set([...commands, c]) })
   }
 
   #note(key: string, known: KnownStream): void {

@@ -23,6 +23,7 @@ export interface CommandContext {
 export interface Handled<E extends DomainEvent, S> {
   readonly state: S
   readonly version: number
+  /** Of unhurried events it may be one that everything has passed: nobody is to wait for them. */
   readonly position: PositionToken
   /** What was written now; empty when nothing had to happen. */
   readonly events: readonly E[]
@@ -38,6 +39,7 @@ export interface AggregateOptions {
 }
 
 const attempts = 8
+const passed = { p: 0, seq: 0 }
 
 /** What a decision may rest on. Where a command came from is for the audit log. */
 const decisive: readonly Part[] = ['personal', 'secret']
@@ -115,7 +117,7 @@ export class Aggregate<C, E extends DomainEvent, S> {
   async handle(context: CommandContext, command: C, options: { readonly expected?: number } = {}): Promise<Handled<E, S> | Refusal> {
     for (let attempt = 1; ; attempt++) {
       const { state, version, stored } = await this.#read(context.tenant, context.id)
-      const position = (event: StoredEvent | undefined) => positionToken(this.context, event?.position ?? { p: 0, seq: 0 })
+      const position = (event: StoredEvent | undefined) => positionToken(this.context, event?.position ?? passed)
       const known = context.meta.commandId && stored.findLast((event) => event.meta.commandId === context.meta.commandId)
       if (known) return { state, version, position: position(known), events: [], repeated: true }
       if (options.expected !== undefined && options.expected !== version) return refuse('request.version.conflict')
@@ -163,7 +165,7 @@ export class Aggregate<C, E extends DomainEvent, S> {
     return {
       state,
       version: result.version,
-      position: positionToken(this.context, result.position),
+      position: positionToken(this.context, result.position ?? passed),
       events: result.repeated ? [] : events,
       repeated: result.repeated,
     }

@@ -33,15 +33,15 @@ export interface AppendOptions {
   readonly claims?: readonly ClaimChange[]
   /** A commit with a command id that the stream has seen is not written again: the first result is answered. */
   readonly commandId?: string
-  /** Nobody waits for these events: they may be published a moment later, together with others. */
+  /** Nobody waits for these events, nor asks for their position: they may be numbered and published a moment later, together with others. */
   readonly unhurried?: boolean
 }
 
 export interface AppendResult {
   /** Version of the stream after the commit. */
   readonly version: number
-  /** Position of the last event of the commit. */
-  readonly position: Position
+  /** Position of the last event of the commit. May be missing after an unhurried append, whose events get theirs a moment later. */
+  readonly position?: Position
   /** The command id was seen before; nothing was written now. */
   readonly repeated: boolean
 }

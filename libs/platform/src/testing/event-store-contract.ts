@@ -262,7 +262,7 @@ export const eventStoreContract = (create: () => Promise<EventStoreUnderTest>): 
     test('20 parallel sendings of one command write once and all get the same answer', async () => {
       const results = await Promise.all(Array.from({ length: 20 }, () => store.append(user('usr_1'), [event()], { expected: 0, commandId: 'cmd_1' })))
       expect(results.filter(({ repeated }) => !repeated)).toHaveLength(1)
-      expect(new Set(results.map(({ version, position }) => `${version}/${position.seq}`)).size).toBe(1)
+      expect(new Set(results.map(({ version, position }) => `${version}/${position!.seq}`)).size).toBe(1)
       expect(await store.read(user('usr_1'))).toHaveLength(1)
     })
 
@@ -318,8 +318,23 @@ export const eventStoreContract = (create: () => Promise<EventStoreUnderTest>): 
       for (let i = 0; i < 20; i++) {
         const { position } = await store.append(user('usr_1'), [event(i)], { expected: i })
         expect((await store.read(user('usr_1'))).length).toBe(i + 1)
-        expect((await store.readAll({ ...position, seq: position.seq - 1 }, 5)).map(({ data }) => data)).toEqual([i])
+        expect((await store.readAll({ p: position!.p, seq: position!.seq - 1 }, 5)).map(({ data }) => data)).toEqual([i])
       }
+    })
+
+    test('what nobody waits for is stored when it is answered, has its place in the stream and comes to the log by itself', async () => {
+      const first = await store.append(user('usr_1'), [event(1)], { expected: 0, unhurried: true })
+      expect(first).toMatchObject({ version: 1, repeated: false })
+      await store.append(user('usr_1'), [event(2), event(3)], { expected: 1, unhurried: true })
+      await expect(store.append(user('usr_1'), [event()], { expected: 1, unhurried: true })).rejects.toThrow(VersionConflict)
+      // One that somebody waits for comes behind those before it on its stream, and is told its place at once.
+      const { position } = await store.append(user('usr_1'), [event(4)], { expected: 3 })
+      expect((await all(store)).map(({ data, position: { seq } }) => [data, seq])).toEqual([1, 2, 3, 4].map((i) => [i, i]))
+      expect(position).toEqual({ p: 0, seq: 4 })
+      await store.append(user('usr_2'), [event(5)], { expected: 0, unhurried: true })
+      expect((await store.read(user('usr_2'))).map(({ position: { seq } }) => seq)).toEqual([5])
+      await store.append(user('usr_3'), [event(6)], { expected: 0, unhurried: true })
+      await until(async () => (await all(store)).length === 6)
     })
 
     test('whoever is alone publishes everything, up to the last event', async () => {
