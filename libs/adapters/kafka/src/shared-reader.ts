@@ -25,8 +25,8 @@ const mostBytes = 256 * 1024
 const fetchSize = 1024 * 1024
 /** Milliseconds between two fetches of a group that is about to leave. */
 const stoppedPause = 20
-/** So many records that concern a group in nothing are handed over at once. */
-const manyRecords = 200
+/** So many records of a partition that concern a group in nothing are handed over before its time is over: well before they are not kept any more. */
+const manyRecords = 100
 
 interface Chunk {
   readonly records: readonly KafkaMessage[]
@@ -73,7 +73,12 @@ class Window {
 
   from(offset: number): readonly KafkaMessage[] {
     if (offset >= this.end) return []
-    return this.#chunks.flatMap(({ records }) => (Number(records.at(-1)?.offset) < offset ? [] : records.filter((record) => Number(record.offset) >= offset)))
+    // From the newest back: mostly the last chunk is all that is wanted.
+    const at = this.#chunks.findLastIndex(({ records }) => Number(records[0]?.offset) < offset)
+    const begun = this.#chunks[at]?.records ?? []
+    const rest = begun.slice(begun.findLastIndex((record) => Number(record.offset) < offset) + 1)
+    const whole = this.#chunks.slice(at + 1).map(({ records }) => records)
+    return rest.length === 0 && whole.length === 1 ? (whole[0] as readonly KafkaMessage[]) : rest.concat(...whole)
   }
 }
 
@@ -90,7 +95,7 @@ export interface Reading {
 interface Waiter {
   /** By window, the offset from which records are wanted. */
   readonly from: ReadonlyMap<Window, number>
-  tell(records: readonly KafkaMessage[]): void
+  tell(window: Window, records: readonly KafkaMessage[]): void
   settle(outcome: Outcome): void
 }
 
@@ -155,14 +160,12 @@ export class SharedReader {
     return new Promise((resolve) => {
       const deadline = performance.now() + maxWait
       let timer: NodeJS.Timeout
-      let count = 0
       let urgent = false
       const waiter: Waiter = {
         from,
-        tell: (records) => {
+        tell: (window, records) => {
           if (urgent) return
-          count += records.length
-          urgent = count >= manyRecords || !concerns || records.some((record) => isFor(record, concerns))
+          urgent = window.end - (from.get(window) as number) >= manyRecords || !concerns || records.some((record) => isFor(record, concerns))
           if (!urgent) return
           const wait = Math.min(notBefore, deadline) - performance.now()
           if (wait <= 0) return waiter.settle('shared')
@@ -180,7 +183,7 @@ export class SharedReader {
       begun(waiter)
       for (const [window, offset] of from) {
         const records = window.from(offset)
-        if (records.length > 0) waiter.tell(records)
+        if (records.length > 0) waiter.tell(window, records)
       }
     })
   }
@@ -274,10 +277,7 @@ export class SharedReader {
         const fresh = window?.live ? messages.filter(({ offset }) => Number(offset) >= window.end) : []
         if (!window || fresh.length === 0) continue
         window.add(fresh)
-        for (const waiter of this.#waiters) {
-          const offset = waiter.from.get(window)
-          if (offset !== undefined) waiter.tell(fresh)
-        }
+        for (const waiter of this.#waiters) if (waiter.from.has(window)) waiter.tell(window, fresh)
       }
   }
 
