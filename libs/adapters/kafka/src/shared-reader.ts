@@ -18,14 +18,15 @@ const rest = 500
 /** Milliseconds that a fetch without records may wait at the broker; a partition that comes anew waits as long until it is read with the others. */
 const longPoll = 500
 /** Records are kept so many milliseconds, up to so many of a partition and so many bytes. */
-const keptFor = 3_000
+const keptFor = 5_000
 const mostRecords = 500
 const mostBytes = 256 * 1024
 /** Bytes asked for at once; a broker sends at least one whole batch. */
 const fetchSize = 1024 * 1024
 /** Milliseconds between two fetches of a group that is about to leave. */
 const stoppedPause = 20
-/** So many records of a partition that concern a group in nothing are handed over before its time is over: well before they are not kept any more. */
+/** What concerns a group in nothing is handed over after so many milliseconds, or so many records of a partition: well before it is not kept any more. */
+const passAfter = 2_500
 const manyRecords = 100
 
 interface Chunk {
@@ -83,7 +84,7 @@ class Window {
 }
 
 type Wanted = Pick<Subscription, 'concerns' | 'interval'>
-type Outcome = 'shared' | 'itself'
+type Outcome = 'shared' | 'itself' | 'nothing'
 
 /** The fetches of one group. */
 export interface Reading {
@@ -140,6 +141,8 @@ export class SharedReader {
         const outcome = await this.#news(from, wanted, { notBefore, maxWait: request.maxWaitTime, begun: (waiter) => (waiting = waiter) })
         waiting = undefined
         if (outcome === 'itself') return itself()
+        // The group says that it is alive between two fetches, so it may not wait longer.
+        if (outcome === 'nothing' && performance.now() - served < passAfter) return { responses: [] }
         const answer = answerOf(from)
         if (answer.responses.length > 0) served = performance.now()
         return answer
@@ -179,7 +182,7 @@ export class SharedReader {
         },
       }
       this.#waiters.add(waiter)
-      timer = setTimeout(() => waiter.settle('shared'), maxWait)
+      timer = setTimeout(() => waiter.settle('nothing'), maxWait)
       begun(waiter)
       for (const [window, offset] of from) {
         const records = window.from(offset)

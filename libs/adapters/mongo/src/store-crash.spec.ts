@@ -109,7 +109,7 @@ whereMongo('commits when something dies', (url) => {
     const store = await bench.open(db, { hooks, partitions: 16 })
     await until(() => store.owned().length === 16)
     let logged = 0
-    set({ write: ({ collection }, send) => (logged += Number(collection === 'log'), send()) })
+    set({ write: ({ collection }, send) => ((logged += Number(collection === 'log')), send()) })
     await Promise.all(Array.from({ length: 40 }, (_, i) => store.append(stream(`c${i}`), [event()], { expected: 0, unhurried: true })))
     await until(() => store.owned().reduce((sum, { seq }) => sum + seq, 0) === 40)
     expect(logged).toBe(1)

@@ -52,6 +52,20 @@ test('when the caller goes away before the answer, the copy hears of it, no othe
   expect(under.logged).toEqual([])
 })
 
+test.each([256, 4_096, 4_352])('%i bytes of every value and a text of many scripts come as they were sent', async (length) => {
+  const bytes = Buffer.from(Array.from({ length }, (_, i) => i % 256))
+  const text = Buffer.from(JSON.stringify({ name: 'Ægir 漢字 🦩' }))
+  const { url } = await under.copy((request, response) => {
+    const body = request.url === '/text' ? text : bytes
+    response.writeHead(200, { 'content-length': String(body.length) }).end(body)
+  })
+  const base = await under.gateway(url)
+  for (const [path, sent] of [['/text', text] as const, ['/bytes', bytes] as const]) {
+    const received = Buffer.concat((await (await ask(`${base}${path}`)).toArray()) as Buffer[])
+    expect(received.equals(sent)).toBe(true)
+  }
+})
+
 test('when the caller goes away in the middle of the body, the copy hears of it', async () => {
   let sent: ServerResponse | undefined
   const { url } = await under.copy((_request, response) => {
