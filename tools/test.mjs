@@ -10,10 +10,16 @@ import { requireNode, root, serverNode, stop } from './support/node.mjs'
 import { buildOrStop } from './support/run.mjs'
 
 requireNode()
+const paths = process.argv.slice(2)
+if (paths.some((path) => path.startsWith('-'))) {
+  console.log(
+    'npm test [-- <path>…]\n\n  Without a path: every tier. With paths: only the specs whose path matches one of them.\n  PAVAN_LONG=1 asks for the long form of the slow proofs.',
+  )
+  process.exit(paths.some((path) => ['-h', '--help'].includes(path)) ? 0 : 1)
+}
 await ensureInstalled()
 await buildOrStop()
 
-const paths = process.argv.slice(2)
 const inCi = process.env.CI === 'true'
 const browser = findBrowser()
 const results = mkdtempSync(join(tmpdir(), 'pavan-test-'))

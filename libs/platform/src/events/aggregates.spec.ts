@@ -204,6 +204,15 @@ describe('facts that are only appended', () => {
     }
   })
 
+  it('have a position that everything has passed, where the store numbers them later', async () => {
+    const appending = jest.spyOn(ports.store, 'append').mockResolvedValueOnce({ version: 1, repeated: false })
+    try {
+      expect((await notes().append(fresh(), [fact('later')])).position).toMatch(/^[a-z]+:0:0$/)
+    } finally {
+      appending.mockRestore()
+    }
+  })
+
   it('are written into a new stream without being decided', async () => {
     const at = fresh()
     expect(await notes().append(at, [fact('fact'), noteRenamed.of({ data: { title: 'fact b' } })])).toMatchObject({
