@@ -180,14 +180,18 @@ export class MongoEventStore extends EventStore {
       }
       const how = { generation, follows: known?.numbered ?? false }
       // Stored is enough for what nobody waits for. Should this process die before it has a number, another one gives it one.
-      const later = options.unhurried && !reserved
-      const position = later ? this.#numberLater(doc, how) : { p: ref.p, seq: await this.#numbered(doc, reserved, how) }
-      this.#memory.appended(ref.key, known, doc, !later)
-      return { version: doc.n, ...(position && { position }), repeated: false }
+      if (options.unhurried && !reserved) {
+        this.#numberLater(doc, how)
+        this.#memory.appended(ref.key, known, doc, false)
+        return { version: doc.n, repeated: false }
+      }
+      const q = await this.#numbered(doc, reserved, how)
+      this.#memory.appended(ref.key, known, doc, true)
+      return { version: doc.n, position: { p: ref.p, seq: q }, repeated: false }
     }
   }
 
-  #numberLater(doc: CommitDoc, how: { generation: number | undefined; follows: boolean }): undefined {
+  #numberLater(doc: CommitDoc, how: { generation: number | undefined; follows: boolean }): void {
     if (this.#closed) return
     // Given up means: left to the look for orphans.
     this.#partition(doc.p)
@@ -364,7 +368,6 @@ export class MongoEventStore extends EventStore {
     this.#metrics.stop()
     for (const timer of this.#timers) clearInterval(timer)
     await atMost(1_000, this.#numberAll())
-    clearTimeout(this.#unhurried)
     await this.#leases.close()
     await atMost(1_000, this.#marking)
   }
