@@ -78,8 +78,7 @@ class Window {
     const at = this.#chunks.findLastIndex(({ records }) => Number(records[0]?.offset) < offset)
     const begun = this.#chunks[at]?.records ?? []
     const rest = begun.slice(begun.findLastIndex((record) => Number(record.offset) < offset) + 1)
-    const whole = this.#chunks.slice(at + 1).map(({ records }) => records)
-    return rest.length === 0 && whole.length === 1 ? (whole[0] as readonly KafkaMessage[]) : rest.concat(...whole)
+    return rest.concat(...this.#chunks.slice(at + 1).map(({ records }) => records))
   }
 }
 
