@@ -15,7 +15,7 @@ import { SharedReader } from './shared-reader.js'
 
 class KafkaBus extends Bus {
   override readonly pace = 25
-  override readonly unhurriedPace = 100
+  override readonly unhurriedPace = 250
   readonly #publisher: KafkaPublisher
   readonly #heads: KafkaHeads
   readonly #reader: SharedReader

@@ -33,7 +33,7 @@ const orphansEveryMillis = 1_000
 const sweepEveryMillis = 60_000
 const markEveryMillis = 25
 /** So long a commit that nobody waits for may stay without a number, so that those of all partitions are numbered by one command. */
-const unhurriedMillis = 100
+const unhurriedMillis = 250
 
 export class MongoEventStore extends EventStore {
   readonly #options: MongoEventStoreOptions
@@ -87,22 +87,20 @@ export class MongoEventStore extends EventStore {
           },
         }),
     )
-    const follow = (p: number): void =>
-      void this.#partition(p)
+    const follow = (p: number): Promise<void> =>
+      this.#partition(p)
         .follow()
-        .then(
-          () => this.#wake(),
-          () => undefined,
-        )
+        .catch(() => undefined)
     this.#leases = new Leases({
       ...options,
       onTaken: (p) => {
         this.#metrics.taken()
         options.onTaken?.()
-        follow(p)
+        // Its former holder may have left something unpublished, also where the log has not grown.
+        void follow(p).then(() => this.#wake())
       },
       onHint: (p, head) => {
-        if (head > (this.#partition(p).head ?? 0)) follow(p)
+        if (head > (this.#partition(p).head ?? 0)) void follow(p)
       },
     })
     this.#metrics = watchSequencer({ service: options.context, partitions, held: () => this.#leases.held().length })

@@ -5,6 +5,8 @@ import { PartitionLog, type LogDoc, type PartitionLogOptions } from './partition
 let batches: LogDoc[]
 let grown: boolean[]
 let asked: number
+/** What another copy has written meanwhile. */
+let others: LogDoc[]
 /** What an insert waits for. */
 let gate: Promise<void> | undefined
 let log: PartitionLog
@@ -13,12 +15,13 @@ beforeEach(async () => {
   batches = []
   grown = []
   asked = 0
+  others = []
   gate = undefined
-  const nothing = { sort: () => nothing, limit: () => nothing, toArray: async () => [] }
+  const found = { sort: () => found, limit: () => found, toArray: async () => others.splice(0) }
   log = new PartitionLog({
     p: 0,
-    log: { find: () => nothing },
-    commits: { find: () => nothing },
+    log: { find: () => found },
+    commits: { find: () => found },
     inserter: {
       insert: async (doc: LogDoc) => {
         await gate
@@ -39,6 +42,7 @@ beforeEach(async () => {
 const commit = (_id: string): CommitRef => ({ _id, s: _id, b: 0, n: 1, f: -1, p: 0 }) as unknown as CommitRef
 const number = (id: string, hurry: boolean) => log.number(commit(id), { generation: log.generation, hurry })
 const numbered = () => batches.map(({ c }) => c)
+const said = () => batches.map(({ h }) => h ?? true)
 
 test('what nobody waits for stays until all are numbered, and hurries nobody', async () => {
   const first = number('a', false)
@@ -46,7 +50,7 @@ test('what nobody waits for stays until all are numbered, and hurries nobody', a
   expect([asked, numbered()]).toEqual([2, []])
   await log.numberAll()
   expect(await Promise.all([first, second])).toEqual([1, 2])
-  expect([numbered(), grown]).toEqual([[['a', 'b']], [false]])
+  expect([numbered(), grown, said()]).toEqual([[['a', 'b']], [false], [false]])
 })
 
 test('whoever asks for the number of such a commit gets it at once', async () => {
@@ -58,7 +62,7 @@ test('whoever asks for the number of such a commit gets it at once', async () =>
 test('one that somebody waits for takes along what is there', async () => {
   const later = number('a', false)
   expect(await number('b', true)).toBe(2)
-  expect([await later, numbered(), grown]).toEqual([1, [['a', 'b']], [true]])
+  expect([await later, numbered(), grown, said()]).toEqual([1, [['a', 'b']], [true], [true]])
 })
 
 test('what comes while others are numbered waits for the next time, unless somebody waits for it', async () => {
@@ -74,4 +78,14 @@ test('what comes while others are numbered waits for the next time, unless someb
   expect([numbered(), asked > before]).toEqual([[['a']], true])
   await log.numberAll()
   expect(numbered()).toEqual([['a'], ['b']])
+})
+
+test.each([
+  [[false], false],
+  [[true], true],
+  [[false, true, false], true],
+])('what another copy has numbered hurries as it says: %j', async (hurries, hurried) => {
+  others = hurries.map((hurry, i) => ({ _id: `${i}`, p: 0, f: i + 1, l: i + 1, c: [`c${i}`], k: [1], a: `a${i}`, ...(hurry ? {} : { h: false }) }))
+  await log.follow()
+  expect(grown).toEqual([hurried])
 })

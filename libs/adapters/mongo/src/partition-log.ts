@@ -19,6 +19,8 @@ export interface LogDoc {
   readonly k: readonly number[]
   /** The attempt that wrote it. */
   readonly a: string
+  /** Whether somebody may be waiting for one of them: not, or it is not said. */
+  readonly h?: false
 }
 
 interface Waiting {
@@ -175,7 +177,9 @@ export class PartitionLog {
     const first = (this.#head as number) + 1
     const k = batch.map(({ commit }) => commit.n - commit.b)
     const last = first + k.reduce((sum, count) => sum + count, 0) - 1
-    const doc: LogDoc = { _id: batchId(p, first), p, f: first, l: last, c: batch.map(({ commit }) => commit._id), k, a: nonce() }
+    const hurry = batch.some((one) => one.hurry)
+    const ids = batch.map(({ commit }) => commit._id)
+    const doc: LogDoc = { _id: batchId(p, first), p, f: first, l: last, c: ids, k, a: nonce(), ...(hurry ? {} : { h: false }) }
     if (await this.#options.inserter.insert(doc)) {
       await this.#follow()
       return false
@@ -188,7 +192,7 @@ export class PartitionLog {
     const numbered = lastsOf(doc)
     this.#settle(numbered)
     this.#options.onNumbered(numbered)
-    onGrown(last, { own: true, hurry: batch.some(({ hurry }) => hurry) })
+    onGrown(last, { own: true, hurry })
     return true
   }
 
@@ -270,7 +274,7 @@ export class PartitionLog {
     }
     // What waited already was compared with every batch.
     for (const waiting of sure) waiting.generation = this.#generation
-    onGrown(this.#head, { own: false, hurry: true })
+    onGrown(this.#head, { own: false, hurry: batches.some(({ h }) => h !== false) })
     if (batches.length === mostBatches) await this.#follow()
   }
 
