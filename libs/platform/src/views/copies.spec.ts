@@ -1,12 +1,15 @@
 /** Two copies of one service share its rows, and the bus hands the work to them in turn. */
-import { subjectErased } from '@pavan/contracts'
+import { accessTokenIssued, mailSent, sessionEnded, sessionStarted, subjectErased } from '@pavan/contracts'
 import { SystemClock } from '@pavan/kernel'
 import { sqliteAdapters, type SqliteAdapters } from '@pavan/sqlite'
+import type { Bus } from '../bus/bus.js'
+import type { StoredEvent } from '../events/event-store.js'
 import { Copier, notesService, notesView, type NoteRow } from '../testing/notes-service.js'
 import { ServiceUnderTest, user } from '../testing/service-under-test.js'
 import { sharedAdapters } from '../testing/shared-adapters.js'
 import { until } from '../testing/until.js'
-import type { RowChange } from './rows.js'
+import { defineView } from './define-view.js'
+import { defineTable, type RowChange } from './rows.js'
 
 const ada = user('ten_a', 'usr_ada')
 let adapters: SqliteAdapters
@@ -101,4 +104,23 @@ test('a destroyed key leaves the memory of every copy', async () => {
   await keys.destroy('ten_a', 'usr_ada')
   await one().append('profiles', { tenant: 'ten_a', category: 'subject', id: 'usr_ada' }, [subjectErased.of({ data: { user: 'usr_ada', erasure: 'era_1' } })])
   for (const copy of copies) await until(async () => (await copy.core.keys.open('ten_a', 'usr_ada', 'place', sealed)) === undefined, 'the key to be forgotten')
+})
+
+test('a copy that only listens hears at once what somebody may wait for, or what it depends on itself', async () => {
+  const { bus } = await adapters.portsFor('notes')
+  const subscribe = jest.spyOn(bus as Bus, 'subscribe')
+  const tables = [defineTable<{ readonly user: string }>({ name: 'sessions', version: 1, durability: 'rebuildable', indexes: {} })]
+  const sessions = defineView({ name: 'sessions', version: 1, tables, on: [{ type: sessionStarted, contexts: ['identity'], handle: () => [] }] })
+  const copy = await ServiceUnderTest.start({ ...notesService, views: [notesView, sessions] }, sharedAdapters(adapters))
+  copies.push(copy)
+  copy.core.views.hears(mailSent, () => {})
+  const follower = subscribe.mock.calls.map(([subscription]) => subscription).find(({ group }) => group.startsWith('notes/copy:'))
+  const matters = (type: string) => follower?.concerns?.({ type } as StoredEvent)
+  expect([sessionEnded.type, 'of.a.newer.version', sessionStarted.type, mailSent.type, accessTokenIssued.type].map(matters)).toEqual([
+    true,
+    true,
+    true,
+    true,
+    false,
+  ])
 })

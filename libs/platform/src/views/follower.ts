@@ -2,6 +2,7 @@
 import type { BusBatch } from '../bus/bus.js'
 import type { BatchConsumer, BusTransport } from '../bus/bus-transport.js'
 import { Positions } from '../bus/positions.js'
+import type { StoredEvent } from '../events/event-store.js'
 
 export class Follower implements BatchConsumer {
   readonly name: string
@@ -14,6 +15,8 @@ export class Follower implements BatchConsumer {
     copy: string,
     readonly contexts: readonly string[],
     private readonly hear: (batch: BusBatch) => Promise<void>,
+    /** Whether this copy has to hear an event at once; the others it hears with them, or a moment later. */
+    readonly concerns: (event: StoredEvent) => boolean,
   ) {
     this.name = `copy:${copy}`
   }

@@ -1,5 +1,5 @@
 /** The views of a service: runs them, rebuilds them beside the live ones, and lets readers wait for what they wrote. */
-import { contextsOf, type AnyEventType } from '@pavan/contracts'
+import { contextsOf, eventCatalogue, type AnyEventType } from '@pavan/contracts'
 import { RefusalError } from '@pavan/kernel'
 import type { BusBatch } from '../bus/bus.js'
 import type { BusTransport } from '../bus/bus-transport.js'
@@ -60,7 +60,12 @@ export class Views {
     await this.#generations.open()
     if (this.rows.shared) {
       const contexts = [...this.definitions.flatMap((view) => handlersByType(view.on).contexts), ...[...this.#hearers.keys()].flatMap(contextsOf)]
-      this.#follower = new Follower(this.copy, [...new Set(contexts)], (batch) => this.#hear(batch))
+      this.#follower = new Follower(
+        this.copy,
+        [...new Set(contexts)],
+        (batch) => this.#hear(batch),
+        (event) => this.#mattersHere(event),
+      )
       await this.#follower.start(this.transport)
       this.#timer = setInterval(() => void this.align().catch((error: unknown) => this.log.warn({ error }, 'the views could not be aligned')), alignMs).unref()
     }
@@ -188,6 +193,13 @@ export class Views {
   /** Calls back in every copy of a service that has several, whichever copy applies the event. To be said before the start. */
   hears(type: AnyEventType, listener: (event: StoredEvent) => void): void {
     this.#hearers.set(type.type, listener)
+  }
+
+  /** Somebody may wait for an event to be heard, or a view or cache of this copy depends on it. */
+  #mattersHere(event: StoredEvent): boolean {
+    if (!eventCatalogue.get(event.type)?.unhurried || this.#hearers.has(event.type)) return true
+    for (const runner of this.#live.values()) if (runner.concerns(event)) return true
+    return false
   }
 
   /** What other copies of the service apply, this copy's caches must know: their rows have changed. */
