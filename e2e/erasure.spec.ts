@@ -120,4 +120,4 @@ test('no byte of an erased person is left, also after every view was rebuilt and
   const freshTokens = await exchange(tenant, fresh.browser.url, fresh.verifier)
   expect(freshTokens.claims()?.sub).not.toBe(user)
   await eventually(async () => (await count('sign-ups')) === 2)
-}, 120_000)
+}, 300_000)

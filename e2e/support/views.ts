@@ -29,7 +29,7 @@ export const rebuildViews = async (system: System, token: string): Promise<numbe
   await eventually(async () => {
     const now = (await consumersOf(system)).filter(({ view }) => view !== undefined)
     return now.every(({ service, name, building, pending }) => !building && pending === 0 && !old.has(`${service}/${name}`))
-  }, 60_000)
+  }, 240_000)
   return before.length
 }
 
