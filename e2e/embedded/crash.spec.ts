@@ -5,12 +5,8 @@ import { join } from 'node:path'
 import { randomInt } from 'node:crypto'
 import { CrashLoad } from '../support/crash-load.js'
 import { EmbeddedSystem } from '../support/embedded-system.js'
+import { histories, rounds } from '../support/histories.js'
 import { everythingShown, idle, rebuildViews } from '../support/views.js'
-
-const long = process.env.PAVAN_LONG === '1'
-const rounds = long ? 10 : 3
-/** Each on a folder of its own, side by side. */
-const histories = long ? ['first', 'second'] : ['only']
 
 test.concurrent.each(histories)(
   `kill -9 under load, ${rounds} rounds, the %s history: nothing acknowledged is lost or doubled`,

@@ -11,13 +11,10 @@ import { DatabaseSync } from 'node:sqlite'
 import { CrashLoad } from '../support/crash-load.js'
 import { EmbeddedSystem } from '../support/embedded-system.js'
 import { FsyncImage, recorded, recorder, type Loss } from '../support/fsync-image.js'
+import { histories, rounds } from '../support/histories.js'
 import { call } from '../support/http.js'
 import { idle, rebuildViews } from '../support/views.js'
 
-const long = process.env.PAVAN_LONG === '1'
-const rounds = long ? 10 : 3
-/** Each on a folder of its own, side by side: a round mostly waits for the disk and for what records it. */
-const histories = long ? ['first', 'second'] : ['only']
 const canRecord = process.platform === 'linux' && spawnSync('strace', ['-qq', '-o', '/dev/null', 'true']).status === 0
 if (!canRecord && process.env.CI === 'true') throw new Error('strace is needed to record what is written: apt-get install strace')
 
