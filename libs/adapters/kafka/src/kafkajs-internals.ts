@@ -41,7 +41,7 @@ export const calmQueues = (): void => {
 
 /** Up to so many bytes gzip is done on the calling thread: a turn of the thread pool takes longer than the work. */
 const onThisThread = 64 * 1024
-/** Events become 3 % larger than at the default level, in half to a third of the time. */
+/** Events become 3 % larger than at the default level, in a third to three quarters of the time. */
 const fast = { level: constants.Z_BEST_SPEED }
 
 /**

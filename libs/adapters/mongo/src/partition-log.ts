@@ -19,7 +19,7 @@ export interface LogDoc {
   readonly k: readonly number[]
   /** The attempt that wrote it. */
   readonly a: string
-  /** Whether somebody may be waiting for one of them: not, or it is not said. */
+  /** False: nobody waits for any of them, so whoever publishes them need not hurry. */
   readonly h?: false
 }
 
