@@ -181,7 +181,7 @@ export class Workload {
   async #command(method: string, path: string, json?: unknown, wait: readonly number[] = []): Promise<Answer> {
     const key = randomUUID()
     const began = performance.now()
-    for (;;) {
+    for (let tries = 0; ; tries++) {
       const token = await this.tenant.token()
       const sent = performance.now()
       const answer = await call(`${this.system.base}${path}`, { method, token, json, headers: { 'idempotency-key': key } }).catch(() => undefined)
@@ -195,7 +195,7 @@ export class Workload {
         throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`)
       if (!answer || answer.status >= 500) this.#failures.push({ at: performance.now(), status: answer?.status ?? 0 })
       if (performance.now() - began > 180_000) throw new Error(`${method} ${path} was not acknowledged within three minutes: ${answer?.text ?? 'no answer'}`)
-      await pause(this.#random)
+      await pause(this.#random, tries)
     }
   }
 
@@ -274,7 +274,9 @@ export class Workload {
   }
 }
 
-const pause = (random: () => number): Promise<void> => new Promise((resolve) => setTimeout(resolve, 50 + random() * 200))
+/** 50 to 250 ms, doubled with each try up to 2 s: clients that hurry would keep a system that has fallen behind from catching up. */
+const pause = (random: () => number, tries = 0): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, Math.min(2000, (50 + random() * 200) * 2 ** tries)))
 
 /** A small generator with a seed (mulberry32 by Tommy Ettinger, public domain): a round can be repeated. */
 export const mulberry = (seed: number) => {

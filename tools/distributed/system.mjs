@@ -102,7 +102,7 @@ export async function launch({ folder, servers, copies = 2, port, env = {}, say 
     async restart(service, copy = 1) {
       const one = find(service, copy)
       start(one)
-      await ready([one], 60)
+      await ready([one], 120)
     },
     /** Starts everything again after a stop. */
     startAll,
