@@ -88,9 +88,9 @@ export class Sessions extends UserSessions {
   /** A session of the past, from another system: it began and is over. */
   async recordPast({ tenant, user, method, client, application, meta }: SignIn, at: number): Promise<void> {
     const id = this.ids.make('session')
-    const context = { tenant, id, subject: user, meta, at }
-    orThrow(await this.#aggregate.handle(context, { type: 'start', session: id, user, method, client, application, expiresAt: at }))
-    orThrow(await this.#aggregate.handle(context, { type: 'end', reason: 'expired' }))
+    const started = orThrow(session.decide({ type: 'start', session: id, user, method, client, application, expiresAt: at }, session.initial))
+    const ended = sessionEnded.of({ data: { user, reason: 'expired' } })
+    await this.#aggregate.append({ tenant, id, subject: user, meta, at }, [...started, ended])
   }
 
   /** A sign-in within a living session: by its existence (`sso`) or by a password given again. */

@@ -2,7 +2,7 @@
 import { Body, Controller, Inject, Post, Res } from '@nestjs/common'
 import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
-import { Clock, isRefusal, type EventMeta } from '@pavan/kernel'
+import { Clock, isRefusal, refuse, RefusalError, type EventMeta, type Refusal } from '@pavan/kernel'
 import { Requires } from '@pavan/platform/access/requires.js'
 import { Answers } from '@pavan/platform/http/answers.js'
 import { Caller, type CallerIdentity } from '@pavan/platform/http/caller.js'
@@ -35,6 +35,14 @@ const person = z.strictObject({
 const batch = z.strictObject({ users: z.array(person).min(1).max(100) })
 const result = z.object({ items: z.array(z.object({ id: z.string().optional(), code: z.string().optional().describe('Why this person was not imported') })) })
 
+/** People who are imported at the same time. Their events then share commits, and views read many at once. */
+const atOnce = 20
+
+interface Imported {
+  readonly item: z.output<typeof result>['items'][number]
+  readonly position?: string
+}
+
 @Controller('/api/v1/identity')
 export class ImportController {
   constructor(
@@ -45,7 +53,10 @@ export class ImportController {
 
   @Post('imports')
   @Requires('import', 'users')
-  @Answers(200, result, { summary: 'Import users', description: 'One entry for each person, in order. Somebody whose address is taken is left alone.' })
+  @Answers(200, result, {
+    summary: 'Import users',
+    description: 'One entry for each person, in order. Somebody whose address is taken, or whose password the tenant does not take, is left out.',
+  })
   async import(
     @Body({ schema: batch }) body: z.output<typeof batch>,
     @Caller() { tenant }: CallerIdentity,
@@ -53,19 +64,28 @@ export class ImportController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const { commandId: _, ...meta } = command.meta
-    const items: z.output<typeof result>['items'] = []
-    for (const one of body.users) items.push(await this.#one(tenant, command.newId('user'), one, meta, reply))
-    return { items }
+    const people = body.users.map((one, index) => ({ one, index, id: command.newId('user') }))
+    const imported: Imported[] = []
+    // Those of one address come one after the other: the first has it.
+    const groups = Map.groupBy(people, ({ one }) => one.email).values()
+    const work = async (): Promise<void> => {
+      for (const group of groups) for (const { one, index, id } of group) imported[index] = await this.#one(tenant, id, one, meta)
+    }
+    await Promise.all(Array.from({ length: atOnce }, work))
+    const position = imported.findLast((one) => one.position !== undefined)?.position
+    if (position !== undefined) answerPosition(reply, position)
+    return { items: imported.map(({ item }) => item) }
   }
 
-  async #one(tenant: string, user: string, one: z.output<typeof person>, meta: EventMeta, reply: FastifyReply) {
-    const { email, name, emailVerified, roles, password } = one
+  async #one(tenant: string, user: string, one: z.output<typeof person>, meta: EventMeta): Promise<Imported> {
+    const { email, name, emailVerified, roles } = one
     const now = this.clock.now()
     const past = (at: number): number => Math.min(at, now)
-    const passwordHash = one.passwordHash ?? (password === undefined ? undefined : await this.users.hashNew(tenant, password, [email]))
+    const passwordHash = await this.#hashOf(tenant, one)
+    if (isRefusal(passwordHash)) return { item: { code: passwordHash.code } }
     const register = { type: 'register', method: 'import', email, name, emailVerified, passwordHash, roles } as const
     const handled = await this.users.handle(tenant, user, register, meta, past(one.createdAt ?? now))
-    if (isRefusal(handled)) return { code: handled.code }
+    if (isRefusal(handled)) return { item: { code: handled.code } }
     // Each is a stream of its own: together they share commits.
     await Promise.all(
       one.signIns.map(({ at, outcome, client, application }) =>
@@ -74,7 +94,17 @@ export class ImportController {
           : this.users.recordFailure(tenant, { user, method: 'password', reason: 'wrong-password', client, application }, meta, past(at)),
       ),
     )
-    answerPosition(reply, handled.position)
-    return { id: user }
+    return { item: { id: user }, position: handled.position }
+  }
+
+  /** A password that the tenant does not take keeps only its owner out, not those who come with it. */
+  async #hashOf(tenant: string, { passwordHash, password, email }: z.output<typeof person>): Promise<string | undefined | Refusal> {
+    if (passwordHash !== undefined || password === undefined) return passwordHash
+    try {
+      return await this.users.hashNew(tenant, password, [email])
+    } catch (error) {
+      if (error instanceof RefusalError) return refuse(error.code)
+      throw error
+    }
   }
 }
