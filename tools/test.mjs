@@ -41,7 +41,7 @@ const tiers = [
     folder: 'e2e',
     needsServers: true,
     distributed: true,
-    arguments: ['--testPathPatterns', '/e2e/', ...ignore('/e2e/(embedded|faults|browser)/'), '--runInBand'],
+    arguments: ['--testPathPatterns', '/e2e/', ...ignore(`/e2e/(embedded|faults${browser ? '' : '|browser'})/`), '--runInBand'],
   },
   {
     name: 'faults',

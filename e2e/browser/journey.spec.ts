@@ -12,7 +12,7 @@ import { chromium, type Browser, type Page } from 'playwright-core'
 import { startDemo, freePort, type Demo } from '../support/demo.js'
 import { call, expectStatus } from '../support/http.js'
 import { eventually } from '../support/parallel.js'
-import { countsOf, expectEachStepOnce } from '../support/story.js'
+import { expectEachStepOnce, settledCounts } from '../support/story.js'
 import { System } from '../support/system.js'
 import { managementApi, type Tenant } from '../support/tenant.js'
 import { machineToken, type MachineClient } from '../support/tokens.js'
@@ -101,7 +101,7 @@ const getInto = async (page: Page, { config, redirect }: Awaited<ReturnType<type
 }
 
 test('from sign-up to erasure', async () => {
-  const before = await countsOf({ api })
+  const before = await settledCounts({ api })
   const page = await (await browser.newContext({ locale: 'en-GB' })).newPage()
   await page.goto(demo.url)
   await page.getByRole('link', { name: 'Sign in' }).click()

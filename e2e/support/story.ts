@@ -1,4 +1,5 @@
 /** What audit and analytics must know of a person who signed up, signed in, was given a role and lost it, edited the profile, and left. */
+import { setTimeout as pause } from 'node:timers/promises'
 import { eventually } from './parallel.js'
 import type { Tenant } from './tenant.js'
 
@@ -37,7 +38,7 @@ export interface Counts {
   readonly funnel: readonly number[]
 }
 
-export const countsOf = async ({ api }: Pick<Tenant, 'api'>): Promise<Counts> => {
+const countsOf = async ({ api }: Pick<Tenant, 'api'>): Promise<Counts> => {
   const total = async (query: string, wanted?: string): Promise<number> =>
     ((await api('GET', `/api/v1/analytics/series?${query}`)).json.series as { total: number; key?: string }[])
       .filter(({ key }) => key === wanted)
@@ -49,6 +50,15 @@ export const countsOf = async ({ api }: Pick<Tenant, 'api'>): Promise<Counts> =>
     funnel: steps.map(({ count }) => count),
   }
 }
+
+/** Of a tenant whose past has come just now: once nothing more is counted for two seconds. */
+export const settledCounts = (tenant: Pick<Tenant, 'api'>): Promise<Counts> =>
+  eventually(async () => {
+    const before = await countsOf(tenant)
+    await pause(2000)
+    const now = await countsOf(tenant)
+    return JSON.stringify(now) === JSON.stringify(before) && now
+  }, 60_000)
 
 const nothing: Counts = { signUps: 0, signInsByPassword: 0, funnel: [0, 0, 0, 0] }
 
