@@ -68,10 +68,21 @@ export class ImportController {
     const imported: Imported[] = []
     // Those of one address come one after the other: the first has it.
     const groups = Map.groupBy(people, ({ one }) => one.email).values()
+    let failed = false
     const work = async (): Promise<void> => {
-      for (const group of groups) for (const { one, index, id } of group) imported[index] = await this.#one(tenant, id, one, meta)
+      for (const group of groups)
+        for (const { one, index, id } of group) {
+          if (failed) return
+          imported[index] = await this.#one(tenant, id, one, meta)
+        }
     }
-    await Promise.all(Array.from({ length: atOnce }, work))
+    const failing = (error: unknown): never => {
+      failed = true
+      throw error
+    }
+    // After a failure nobody else is begun, and those under way are waited for: nothing is written after the answer.
+    const ends = await Promise.allSettled(Array.from({ length: atOnce }, () => work().catch(failing)))
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
     const position = imported.findLast((one) => one.position !== undefined)?.position
     if (position !== undefined) answerPosition(reply, position)
     return { items: imported.map(({ item }) => item) }

@@ -82,3 +82,23 @@ test('a hash of another system signs in', async () => {
   const { body } = await send([{ email: 'cleo@example.org', passwordHash, emailVerified: true }])
   expect(await people.get(Users).attempt(tenant, { email: 'cleo@example.org', password, meta })).toEqual({ user: body.items[0]?.id })
 })
+
+test('when the store fails nobody else is begun, and nothing is written after the answer', async () => {
+  const { tenant, send } = await tenantOf('broken')
+  const users = people.get(Users)
+  const register = users.handle.bind(users)
+  let begun = 0
+  let ended = 0
+  const handle = jest.spyOn(users, 'handle').mockImplementation(async (...call) => {
+    if (++begun === 5) throw new Error('the disk is full')
+    const handled = await register(...call)
+    ended++
+    return handled
+  })
+  const { status } = await send(Array.from({ length: 90 }, (_, n) => ({ email: `person-${n}@example.org` })))
+  const atAnswer = { begun, ended }
+  handle.mockRestore()
+  expect([status, atAnswer.ended]).toEqual([500, atAnswer.begun - 1])
+  expect(atAnswer.begun).toBeLessThan(60)
+  expect((await people.events(tenant, 'user.registered')).length).toBe(atAnswer.ended + 1)
+})
