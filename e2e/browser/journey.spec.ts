@@ -142,12 +142,12 @@ test('from sign-up to erasure', async () => {
   await expectAccessible(page)
   await page.getByRole('button', { name: 'Sign out' }).click()
   await page.getByText('Who can sign in').waitFor()
-  await eventually(async () => (await call(`${system.base}/api/v1/identity/me`, { token })).status === 401, 1_000)
+  await eventually(async () => (await call(`${system.base}/api/v1/identity/me`, { token })).status === 401, 5_000)
   await expect(oidc.refreshTokenGrant(other.config, refresh_token as string)).rejects.toMatchObject({ error: 'invalid_grant' })
   await expectEachStepOnce({ api }, user, { before, further: 1 })
 
   const erasure = (await api('POST', `/api/v1/profiles/${user}/erasure`)).json
-  await eventually(async () => (await api('GET', `/api/v1/profiles/erasures/${erasure.id}`)).json.receipt, 20_000)
+  await eventually(async () => (await api('GET', `/api/v1/profiles/erasures/${erasure.id}`)).json.receipt)
   await page.getByRole('link', { name: 'Sign in' }).click()
   await page.getByLabel('E-mail').fill(email)
   await page.getByLabel('Password').fill(password)
