@@ -175,13 +175,14 @@ describe.each(Array.from({ length: rounds }, (_, n) => n + 1))('round %i', () =>
     'copies leave and join',
     () =>
       survives(async () => {
-        for (let n = 0; n < (long ? 24 : 1); n++) {
+        const until = performance.now() + (long ? 120_000 : 0)
+        do {
           const service = pick(long ? services : ['identity', 'admin'])
           await launched().find(service, 2).running.stop('SIGTERM', 12)
           await pause(2000)
           await launched().restart(service, 2)
           await pause(1000)
-        }
+        } while (performance.now() < until)
       }),
     600_000,
   )
