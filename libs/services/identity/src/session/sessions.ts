@@ -75,22 +75,26 @@ export class Sessions extends UserSessions {
     const row: SessionRow = { tenant, id, phase: 'alive', user, method, startedAt: now, seenAt: now, endsAt, expiresAt: endsAt, personal: meta.origin }
     const record = async (write: () => Promise<unknown>): Promise<void> => {
       const together = this.rows.afterEvents
-      // Nobody has used the new id before, so there is nothing to load.
-      await this.#aggregate.append({ tenant, id, subject: user, meta }, events, together ? write : undefined).catch((error: unknown) => {
-        throw error instanceof SubjectErased ? RefusalError.from(refuse('request.subject.erased')) : error
-      })
+      await this.#record({ tenant, id, subject: user, meta }, events, together ? write : undefined)
       if (!together) await write()
       countSignIn(method, 'success')
     }
     return { id, row: insert(sessionRows, keyOf(tenant, id), row), record }
   }
 
+  /** Nobody has used the new id before, so there is nothing to load. Refused with `request.subject.erased`. */
+  async #record(...session: Parameters<Aggregate<SessionCommand, SessionEvent, SessionState>['append']>): Promise<void> {
+    await this.#aggregate.append(...session).catch((error: unknown) => {
+      throw error instanceof SubjectErased ? RefusalError.from(refuse('request.subject.erased')) : error
+    })
+  }
+
   /** A session of the past, from another system: it began and is over. */
   async recordPast({ tenant, user, method, client, application, meta }: SignIn, at: number): Promise<void> {
     const id = this.ids.make('session')
-    const started = orThrow(session.decide({ type: 'start', session: id, user, method, client, application, expiresAt: at }, session.initial))
-    const ended = sessionEnded.of({ data: { user, reason: 'expired' } })
-    await this.#aggregate.append({ tenant, id, subject: user, meta, at }, [...started, ended])
+    const began = orThrow(session.decide({ type: 'start', session: id, user, method, client, application, expiresAt: at }, session.initial))
+    const ended = orThrow(session.decide({ type: 'end', reason: 'expired' }, began.reduce(session.evolve, session.initial)))
+    await this.#record({ tenant, id, subject: user, meta, at }, [...began, ...ended])
   }
 
   /** A sign-in within a living session: by its existence (`sso`) or by a password given again. */
