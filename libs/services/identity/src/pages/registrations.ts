@@ -1,6 +1,6 @@
 /** Sign-up and password reset: an address is proved before anything is kept under it, and nobody learns which addresses have an account. */
 import { Inject, Injectable } from '@nestjs/common'
-import { isRefusal, refuse, type EventMeta, type Refusal } from '@pavan/kernel'
+import { isRefusal, orThrow, refuse, type EventMeta, type Refusal } from '@pavan/kernel'
 import { registrationStarted, type EventOf } from '@pavan/contracts'
 import { Aggregates, type Aggregate } from '@pavan/platform/events/aggregates.js'
 import { Ids } from '@pavan/platform/service/ids.js'
@@ -49,7 +49,7 @@ export class Registrations {
    * anybody has looked which of the two it is.
    */
   async begin(tenant: Tenant, { email, name, password, client, language }: SignUp): Promise<string> {
-    const passwordHash = await this.users.hashNew(tenant.id, password, [email, ...(name === undefined ? [] : [name])])
+    const passwordHash = orThrow(await this.users.hashNew(tenant.id, password, [email, ...(name === undefined ? [] : [name])]))
     const row = await this.challenges.ask({ tenant: tenant.id, purpose: 'sign-up', client, locale: language, sealed: { email, name, passwordHash } })
     this.challengeMails.sendSoon(row)
     return row.id
@@ -107,7 +107,7 @@ export class Registrations {
     if (isRefusal(row)) return row
     const { user } = row
     const account = await this.users.find(tenant.id, user)
-    const passwordHash = await this.users.hashNew(tenant.id, password, account?.email === undefined ? [] : [account.email])
+    const passwordHash = orThrow(await this.users.hashNew(tenant.id, password, account?.email === undefined ? [] : [account.email]))
     const acting: EventMeta = { ...meta, actor: { type: 'user', id: user }, commandId: id }
     const handled = await this.users.once(tenant.id, user, { type: 'change-password', method: 'reset', passwordHash }, acting)
     if (isRefusal(handled)) return handled

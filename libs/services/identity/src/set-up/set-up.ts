@@ -1,7 +1,7 @@
 /** The first administrator of a tenant comes by a link that works once. */
 import { createHash, randomBytes } from 'node:crypto'
 import { Inject, Injectable } from '@nestjs/common'
-import { isRefusal, refuse, type EventMeta, type Refusal } from '@pavan/kernel'
+import { isRefusal, orThrow, refuse, type EventMeta, type Refusal } from '@pavan/kernel'
 import { ServiceConfig } from '@pavan/platform/service/define-service.js'
 import { Ids } from '@pavan/platform/service/ids.js'
 import { StartError } from '@pavan/platform/service/start-error.js'
@@ -85,7 +85,7 @@ export class SetUp {
   }
 
   async #appoint(tenant: Tenant, row: SetUpRow, { email, name, password }: FirstAdministrator, meta: EventMeta): Promise<{ readonly user: string } | Refusal> {
-    const passwordHash = await this.users.hashNew(tenant.id, password, [email])
+    const passwordHash = orThrow(await this.users.hashNew(tenant.id, password, [email]))
     const roles = tenant.slug === firstTenant ? ['administrator', 'operator'] : ['administrator']
     const { user } = row
     const command = { type: 'register', method: 'set-up', email, name, passwordHash, emailVerified: true, roles } as const

@@ -67,7 +67,7 @@ export class PeopleUnderTest {
   /** An account as the administrator makes it. */
   async person(tenant: string, email: string, more: { readonly emailVerified?: boolean; readonly locale?: string } = {}): Promise<string> {
     const id = this.id('user')
-    const passwordHash = await this.get(Users).hashNew(tenant, password, [])
+    const passwordHash = orThrow(await this.get(Users).hashNew(tenant, password, []))
     orThrow(await this.get(Users).handle(tenant, id, { type: 'register', method: 'admin', email, emailVerified: true, passwordHash, ...more }, meta))
     return id
   }

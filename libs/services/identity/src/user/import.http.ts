@@ -2,7 +2,7 @@
 import { Body, Controller, Inject, Post, Res } from '@nestjs/common'
 import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
-import { Clock, isRefusal, refuse, RefusalError, type EventMeta, type Refusal } from '@pavan/kernel'
+import { Clock, isRefusal, type EventMeta } from '@pavan/kernel'
 import { Requires } from '@pavan/platform/access/requires.js'
 import { Answers } from '@pavan/platform/http/answers.js'
 import { Caller, type CallerIdentity } from '@pavan/platform/http/caller.js'
@@ -89,10 +89,10 @@ export class ImportController {
   }
 
   async #one(tenant: string, user: string, one: z.output<typeof person>, meta: EventMeta): Promise<Imported> {
-    const { email, name, emailVerified, roles } = one
+    const { email, name, emailVerified, roles, password } = one
     const now = this.clock.now()
     const past = (at: number): number => Math.min(at, now)
-    const passwordHash = await this.#hashOf(tenant, one)
+    const passwordHash = one.passwordHash ?? (password === undefined ? undefined : await this.users.hashNew(tenant, password, [email]))
     if (isRefusal(passwordHash)) return { item: { code: passwordHash.code } }
     const register = { type: 'register', method: 'import', email, name, emailVerified, passwordHash, roles } as const
     const handled = await this.users.handle(tenant, user, register, meta, past(one.createdAt ?? now))
@@ -106,16 +106,5 @@ export class ImportController {
       ),
     )
     return { item: { id: user }, position: handled.position }
-  }
-
-  /** A password that the tenant does not take keeps only its owner out, not those who come with it. */
-  async #hashOf(tenant: string, { passwordHash, password, email }: z.output<typeof person>): Promise<string | undefined | Refusal> {
-    if (passwordHash !== undefined || password === undefined) return passwordHash
-    try {
-      return await this.users.hashNew(tenant, password, [email])
-    } catch (error) {
-      if (error instanceof RefusalError) return refuse(error.code)
-      throw error
-    }
   }
 }

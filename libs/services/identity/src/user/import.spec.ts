@@ -1,5 +1,6 @@
 /** People who come from another system, over real HTTP. */
 import { roleAssigned } from '@pavan/contracts'
+import { RefusalError } from '@pavan/kernel'
 import { until } from '@pavan/platform/testing/until.js'
 import { password, PeopleUnderTest } from '../spec/people-under-test.js'
 import { Passwords } from './passwords.js'
@@ -64,7 +65,7 @@ test('everybody comes with a past, dated when it happened', async () => {
 test('of one address twice the first is imported, and whoever cannot be keeps nobody else out', async () => {
   const { tenant, send } = await tenantOf('twice')
   const { body } = await send([
-    { email: 'ada@example.org', name: 'First' },
+    { email: 'ada@example.org', name: 'First', password },
     { email: 'ADA@example.org', name: 'Second' },
     { email: 'weak@example.org', password: 'aaaaaaaa' },
     { email: 'bea@example.org', password, emailVerified: true },
@@ -74,6 +75,16 @@ test('of one address twice the first is imported, and whoever cannot be keeps no
   expect((await people.get(Users).find(tenant, first?.id as string))?.name).toBe('First')
   expect(await people.get(Users).attempt(tenant, { email: 'bea@example.org', password, meta })).toEqual({ user: last?.id })
   expect(await people.get(Users).byEmail(tenant, 'weak@example.org')).toBeUndefined()
+})
+
+test('where too many passwords wait to be hashed the whole import is refused for now, and nobody is left out of it', async () => {
+  const { tenant, send } = await tenantOf('busy')
+  const hash = jest.spyOn(people.get(Passwords), 'hash').mockRejectedValue(new RefusalError('service.overloaded', { retryAfter: 2 }))
+  const { status, headers } = await send([{ email: 'dora@example.org', password }])
+  hash.mockRestore()
+  expect([status, headers.get('retry-after')]).toEqual([503, '2'])
+  expect((await send([{ email: 'dora@example.org', password }])).body.items).toEqual([{ id: expect.stringMatching(/^usr_/) }])
+  expect((await people.get(Users).byEmail(tenant, 'dora@example.org'))?.email).toBe('dora@example.org')
 })
 
 test('a hash of another system signs in', async () => {

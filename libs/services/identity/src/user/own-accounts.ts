@@ -1,6 +1,6 @@
 /** What people change of their own account, by the API and by the pages alike: each change asks for the password again. */
 import { Inject, Injectable } from '@nestjs/common'
-import { isRefusal, refuse, type EventMeta, type Refusal } from '@pavan/kernel'
+import { isRefusal, orThrow, refuse, type EventMeta, type Refusal } from '@pavan/kernel'
 import type { Handled } from '@pavan/platform/events/aggregates.js'
 import { Challenges } from '../challenge/challenges.js'
 import { Mails } from '../mail/mails.js'
@@ -34,7 +34,7 @@ export class OwnAccounts {
     const { tenant, user, session, meta } = owner
     const email = await this.#prove(owner, current)
     if (isRefusal(email)) return email
-    const passwordHash = await this.users.hashNew(tenant, wanted, [email])
+    const passwordHash = orThrow(await this.users.hashNew(tenant, wanted, [email]))
     const handled = await this.users.handle(tenant, user, { type: 'change-password', method: 'change', passwordHash, session }, meta)
     if (!isRefusal(handled)) await this.sessions.endAll(tenant, user, 'password-changed', { meta, except: session })
     return handled

@@ -76,7 +76,7 @@ export class UsersController {
   ) {
     const user = command.newId('user')
     const { password: chosen, ...rest } = body
-    const passwordHash = chosen === undefined ? undefined : await this.users.hashNew(tenant, chosen, [body.email])
+    const passwordHash = chosen === undefined ? undefined : orThrow(await this.users.hashNew(tenant, chosen, [body.email]))
     const handled = orThrow(await this.users.handle(tenant, user, { type: 'register', method: 'admin', passwordHash, ...rest }, command.meta))
     answerPosition(reply, handled.position)
     return { id: user }

@@ -102,12 +102,11 @@ export class Users extends AccountSource {
     return handled.code === 'identity.user.exists' ? refuse('identity.challenge.used') : handled
   }
 
-  /** The hash of a new password that the tenant's rules allow. */
-  async hashNew(tenant: string, password: string, own: readonly string[]): Promise<string> {
+  /** The hash of a new password, or why the tenant does not take it. Throws `service.overloaded` where too many wait to be hashed. */
+  async hashNew(tenant: string, password: string, own: readonly string[]): Promise<string | Refusal> {
     const settings = orThrow((await this.tenants.byId(tenant)) ?? refuse('identity.tenant.not-found')).settings
     const refusal = await judgePassword(password, settings.password, own)
-    if (refusal) orThrow(refusal)
-    return this.passwords.hash(password)
+    return refusal ?? this.passwords.hash(password)
   }
 
   /** Checks an address and a password. Known and unknown addresses take the same way through it. */
