@@ -1,4 +1,5 @@
 /** People who come from another system, over real HTTP. */
+import { setTimeout as pause } from 'node:timers/promises'
 import { roleAssigned } from '@pavan/contracts'
 import { RefusalError } from '@pavan/kernel'
 import { until } from '@pavan/platform/testing/until.js'
@@ -102,6 +103,8 @@ test('when the store fails nobody else is begun, and nothing is written after th
   let ended = 0
   const handle = jest.spyOn(users, 'handle').mockImplementation(async (...call) => {
     if (++begun === 5) throw new Error('the disk is full')
+    // Still under way when the fifth fails.
+    await pause(50)
     const handled = await register(...call)
     ended++
     return handled
