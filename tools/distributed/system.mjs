@@ -9,6 +9,8 @@ import { freePort, runToEnd, startProcess } from '../services/process.mjs'
 export const services = ['admin', 'identity', 'authorization', 'profiles', 'audit', 'analytics']
 const program = (app) => join(root, 'apps', app, 'dist', 'main.js')
 const flags = ['--disable-warning=ExperimentalWarning']
+/** How long a process may take until it is ready, in seconds: modules, topics and the joining of its groups. */
+const startSeconds = 120
 
 /** Keys that every process must have, made once for a folder. */
 function keysIn(folder) {
@@ -73,7 +75,7 @@ export async function launch({ folder, servers, copies = 2, port, env = {}, say 
       const wave = processes.filter((one) => one.copy === copy)
       say(copy === 1 ? 'Starting the services.' : `Starting copy ${copy} of each.`)
       for (const one of wave) start(one)
-      await ready(wave, 120)
+      await ready(wave, startSeconds)
     }
   }
 
@@ -102,7 +104,7 @@ export async function launch({ folder, servers, copies = 2, port, env = {}, say 
     async restart(service, copy = 1) {
       const one = find(service, copy)
       start(one)
-      await ready([one], 120)
+      await ready([one], startSeconds)
     },
     /** Starts everything again after a stop. */
     startAll,
