@@ -147,7 +147,7 @@ test('from sign-up to erasure', async () => {
   await expectEachStepOnce({ api }, user, { before, further: 1 })
 
   const erasure = (await api('POST', `/api/v1/profiles/${user}/erasure`)).json
-  await eventually(async () => (await api('GET', `/api/v1/profiles/erasures/${erasure.id}`)).json.receipt)
+  await eventually(async () => (await api('GET', `/api/v1/profiles/erasures/${erasure.id}`)).json.receipt, 20_000)
   await page.getByRole('link', { name: 'Sign in' }).click()
   await page.getByLabel('E-mail').fill(email)
   await page.getByLabel('Password').fill(password)

@@ -109,17 +109,21 @@ export const authorizationUrl = async (system: System, tenant: Tenant, more: Rec
 export const exchange = (tenant: Tenant, at: string, verifier: string) =>
   oidc.authorizationCodeGrant(tenant.config, new URL(at), { pkceCodeVerifier: verifier })
 
-/** Through sign-up, code from the mailbox and consent to the application's callback. */
-/** An access token of a new person for the system's own API, and whether it is accepted there. */
+/** An access token of a new person for the system's own API, whether it is accepted there, and two ways to end its session. */
 export const tokenOfSomebody = async (system: System, tenant: Tenant) => {
   const person = await signUp(system, tenant, { email: 'ada@example.org', password: 'correct horse battery staple 9' })
-  const { refresh_token: refresh } = await exchange(tenant, person.browser.url, person.verifier)
+  const { refresh_token: refresh, id_token } = await exchange(tenant, person.browser.url, person.verifier)
   const { access_token: token } = await oidc.refreshTokenGrant(tenant.config, refresh as string, { resource: `${system.base}/api` })
   const status = async () => (await call(`${system.base}/api/v1/identity/me`, { token })).status
   const revoke = async () => expectStatus(await call(`${system.base}/api/v1/identity/sessions`, { method: 'DELETE', token }), 200)
-  return { status, revoke }
+  const signOut = async () => {
+    await person.browser.open(oidc.buildEndSessionUrl(tenant.config, { id_token_hint: id_token as string }).href)
+    await person.browser.submit({ logout: 'yes' }, { having: 'xsrf' })
+  }
+  return { status, revoke, signOut }
 }
 
+/** Through sign-up, code from the mailbox and consent to the application's callback. */
 export const signUp = async (system: System, tenant: Tenant, { email, password }: Person): Promise<{ browser: Browser; verifier: string }> => {
   const browser = new Browser(callback)
   const { url, verifier } = await authorizationUrl(system, tenant)
