@@ -77,7 +77,7 @@ test('a view takes little at once while it is built, and everything when readers
   const later = jest.spyOn(ViewRunner.prototype, 'handle')
   const second = await write('two')
   await until(async () => (await read(second)).title === 'two')
-  expect(atOnce).toEqual([16])
+  expect(atOnce).toEqual([4])
   expect(later.mock.contexts.filter(({ view }) => view.name === 'notes').map((runner) => runner.atOnce())).toContain(Infinity)
   later.mockRestore()
 })
