@@ -29,6 +29,8 @@ export const viewVersions = defineTable<VersionRow>({ name: 'view-versions', ver
 const retiredMs = 60_000
 /** A version that no copy has run for so long is not coming back by itself. */
 const unusedMs = 600_000
+/** So often the copies of a version say that it is run. */
+const usedMs = 60_000
 
 const keyOf = (view: Pick<VersionRow, 'view' | 'version'>): string => `${view.view}/${view.version}`
 
@@ -80,16 +82,23 @@ export class Generations {
     await this.rows.apply([put(viewPointers, view.name, { view: view.name, generation })])
   }
 
-  async used(view: ViewDefinition): Promise<void> {
-    await this.rows.apply([patch(viewVersions, keyOf({ view: view.name, version: view.version }), { usedAt: Date.now() })])
+  /** What all copies say of the versions of all views: some dozens of rows, in one query. */
+  async all(): Promise<readonly VersionRow[]> {
+    return (await this.rows.find(viewVersions, { index: 'byView', limit: 1_000 })).items
+  }
+
+  /** Says that a version is run, where no copy has said so for a minute. */
+  async used({ usedAt, ...row }: VersionRow): Promise<void> {
+    if (Date.now() - usedAt >= usedMs) await this.rows.apply([patch(viewVersions, keyOf(row), { usedAt: Date.now() })])
   }
 
   /** Removes the tables that nobody reads any more: where this copy is alone all but the newest, else what has had its time. */
-  async clear(view: ViewDefinition, now: number): Promise<void> {
+  async clear(view: ViewDefinition, now: number, all: readonly VersionRow[]): Promise<void> {
+    const alone = !this.rows.shared
+    const versions = all.filter((row) => row.view === view.name && (row.live !== 0 || row.building !== 0 || row.retired.length > 0))
+    if (versions.every(({ version, retired }) => version === view.version && retired.length === 0)) return
     const newest = await this.newest(view.name)
-    const { items } = await this.rows.find(viewVersions, { index: 'byView', where: { view: view.name }, limit: 100 })
-    for (const row of items) {
-      const alone = !this.rows.shared
+    for (const row of versions) {
       const over = row.retired.filter(({ at }) => alone || at < now - retiredMs).map(({ generation }) => generation)
       const unused = row.version !== view.version && row.live !== newest && (alone || row.usedAt < now - unusedMs)
       if (over.length === 0 && !unused) continue

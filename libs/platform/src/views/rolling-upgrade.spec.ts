@@ -6,6 +6,7 @@ import { ServiceUnderTest, user } from '../testing/service-under-test.js'
 import { sharedAdapters } from '../testing/shared-adapters.js'
 import { until } from '../testing/until.js'
 import { put, rowKey } from './changes.js'
+import { viewVersions } from './generations.js'
 import { physical } from './live-tables.js'
 
 const ada = user('ten_a', 'usr_ada')
@@ -128,6 +129,25 @@ test('a version that no copy has run for long is removed, and built from the fir
   const back = await start()
   await built(back)
   expect(await read(back, note)).toBe('note')
+})
+
+test('copies say once a minute that a version is run', async () => {
+  const [one, other] = [await start(), await start()]
+  const usedAt = async () => {
+    const { rows } = await adapters.portsFor('notes')
+    return (await rows.find(viewVersions, { index: 'byView', where: { view: 'notes' }, limit: 10 })).items.map((row) => row.usedAt)
+  }
+  const [first] = (await usedAt()) as [number]
+  await one.core.views.align()
+  expect(await usedAt()).toEqual([first])
+  jest.spyOn(Date, 'now').mockReturnValue(first + 60_000)
+  try {
+    await one.core.views.align()
+    await other.core.views.align()
+    expect(await usedAt()).toEqual([first + 60_000])
+  } finally {
+    jest.restoreAllMocks()
+  }
 })
 
 test('alone, a copy keeps no tables but the newest; a roll-back begins anew', async () => {

@@ -101,7 +101,7 @@ export class Views {
       runner.calm = false
       await this.#generations.live(view, generation)
       await this.#replace(view, runner)
-      if (!this.rows.shared) await this.#generations.clear(view, Date.now())
+      if (!this.rows.shared) await this.#generations.clear(view, Date.now(), await this.#generations.all())
       this.log.info({ view: view.name, generation }, 'the view was built and took over')
     }
     const building = work().finally(() => this.#building.delete(view.name))
@@ -118,12 +118,16 @@ export class Views {
 
   /** Where there are several copies: takes what another copy built, says that this one is there, removes what nobody reads. */
   async align(now = Date.now()): Promise<void> {
+    const all = await this.#generations.all()
     for (const view of this.definitions) {
-      await this.#generations.used(view)
-      const { live } = await this.#generations.of(view)
+      const found = all.find((row) => row.view === view.name && row.version === view.version)
+      // A copy that was held up for long may find its version cleared away.
+      const own = found && (found.live !== 0 || found.building !== 0) ? found : await this.#generations.of(view)
+      await this.#generations.used(own)
+      const { live } = own
       const mine = this.#live.get(view.name)
       if (mine && live > mine.generation && !this.#building.has(view.name)) await this.#replace(view, await this.#run(view, live))
-      await this.#generations.clear(view, now)
+      await this.#generations.clear(view, now, all)
     }
   }
 
