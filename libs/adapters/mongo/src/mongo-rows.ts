@@ -7,6 +7,7 @@ import {
   type Checkpoint,
   type FindQuery,
   type Look,
+  type LookOptions,
   type Page,
   type RowChange,
   type TableDefinition,
@@ -130,15 +131,16 @@ export class MongoRows extends Rows {
     })
   }
 
-  override look({ sure = false } = {}): Look {
-    return new MongoLook(sure, this.#clock, (shape, id) => this.#seen(shape, id, sure))
+  override look({ sure = false, unsettled = false }: LookOptions = {}): Look {
+    return new MongoLook(sure, this.#clock, (shape, id) => this.#seen(shape, id, { sure, unsettled }))
   }
 
-  #seen(shape: RowShape, id: string, sure: boolean): Promise<Seen> {
+  #seen(shape: RowShape, id: string, { sure, unsettled }: Required<LookOptions>): Promise<Seen> {
     return crossing(async () => {
       const recent = sure ? undefined : this.#recentOf(shape).get(shape.collection, id)
       if (recent) return { shape, id, doc: recent, sure: false }
       const stored = await this.#lookups.one(shape.collection, id)
+      if (unsettled) return { shape, id, doc: stored?.b ? undefined : stored, sure: false }
       const doc = stored?.l === undefined ? stored : await this.#commits.free(shape.collection, stored)
       return { shape, id, doc, sure: true }
     })

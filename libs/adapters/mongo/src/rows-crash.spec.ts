@@ -165,6 +165,29 @@ whereMongo('changes of rows when something dies', (url) => {
     expect(await state(survivor)).toMatchObject({ changed: { n: 30 }, made: undefined, counted: { n: 40 } })
   })
 
+  test('a look at what is unsettled finishes nothing and waits for nobody', async () => {
+    const db = newDb()
+    const { hooks, set } = switched()
+    const copy = await open(db, hooks)
+    await start(copy)
+    await diesDecided(db, changes)
+    const wrote = jest.fn()
+    set({
+      write: (_, send) => {
+        wrote()
+        return send()
+      },
+    })
+    const look = copy.look({ unsettled: true })
+    expect([await look.get(items, 'removed'), await look.get(items, 'made'), await look.get(items, 'counted')]).toEqual([
+      before.removed,
+      undefined,
+      before.counted,
+    ])
+    expect(wrote).not.toHaveBeenCalled()
+    expect(await state(copy)).toEqual({ ...after, seq: 0 })
+  })
+
   test('a document that has decided is swept after what it decided is finished', async () => {
     const db = newDb()
     const survivor = await open(db)

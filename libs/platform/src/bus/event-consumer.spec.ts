@@ -178,3 +178,27 @@ it('partitions that come together have what is parked read once, and one that co
   await late
   expect(reads).toHaveBeenCalledTimes(2)
 })
+
+it('what another copy did in one partition says nothing of the partitions that this copy works on', async () => {
+  const shared = (await sharedAdapters(adapters).portsFor('spec')).rows
+  const [mine, others] = [new Noting(shared), new Noting(shared)]
+  const look = jest.fn(async () => 'asked')
+  await mine.handle({ context: 'notes', p: 0, events: [event(1)] })
+  await others.handle({ context: 'notes', p: 1, events: [{ ...event(2), position: { p: 1, seq: 2 } }] })
+  expect(await mine.doneElsewhere('notes', 1, [2, 2], look)).toBe('asked')
+  expect(await mine.doneElsewhere('notes', 0, [1, 1], look)).toBeUndefined()
+  expect(look).toHaveBeenCalledTimes(1)
+})
+
+it('once another copy works on a partition of this one, nothing is believed of the others any more', async () => {
+  const shared = (await sharedAdapters(adapters).portsFor('spec')).rows
+  const [mine, others] = [new Noting(shared), new Noting(shared)]
+  const look = jest.fn(async () => 'asked')
+  await mine.handle({ context: 'notes', p: 0, events: [event(1)] })
+  await mine.handle({ context: 'notes', p: 1, events: [{ ...event(2), position: { p: 1, seq: 2 } }] })
+  await others.handle({ context: 'notes', p: 1, events: [{ ...event(3), position: { p: 1, seq: 3 } }] })
+  expect(await mine.doneElsewhere('notes', 1, [3, 3], look)).toBe('asked')
+  // Asked before the wait, as of any partition of which this copy does not know who works on it.
+  expect(await mine.doneElsewhere('notes', 0, [1, 1], look)).toBe('asked')
+  expect(look).toHaveBeenCalledTimes(2)
+})

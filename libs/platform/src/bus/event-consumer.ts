@@ -309,8 +309,10 @@ export abstract class EventConsumer {
     const early = this.#positions.isOwn(context, p) ? undefined : await look()
     await this.passed(context, p, to).reached
     if (this.#positions.did(context, p, from, to)) return undefined
+    if (early !== undefined) return early
+    // It was believed to be done here: partitions have moved.
     this.#positions.disown()
-    return early ?? (await look())
+    return look()
   }
 
   status(): ConsumerStatus {

@@ -5,6 +5,7 @@ import {
   type Checkpoint,
   type FindQuery,
   type Look,
+  type LookOptions,
   type Page,
   type RowChange,
   type TableDefinition,
@@ -49,7 +50,7 @@ export class PrivateRows extends Rows {
     return this.#get(this.rows, table, key)
   }
 
-  override look(options?: { readonly sure?: boolean }): Look {
+  override look(options?: LookOptions): Look {
     const below = this.rows.look(options)
     return { below, get: (table, key) => this.#get(below, table, key) }
   }

@@ -6,6 +6,7 @@ import {
   type Checkpoint,
   type FindQuery,
   type Look,
+  type LookOptions,
   type Page,
   type RowChange,
   type TableDefinition,
@@ -81,7 +82,7 @@ export class MappedRows extends Rows {
     return this.rows.checkpoint(consumer, context, p, durability)
   }
 
-  override look(options?: { readonly sure?: boolean }): Look {
+  override look(options?: LookOptions): Look {
     const below = this.rows.look(options)
     return { below, get: (table, key) => below.get(this.map(table), key) }
   }

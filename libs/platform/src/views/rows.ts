@@ -120,6 +120,13 @@ export interface Look {
   readonly below?: Look
 }
 
+export interface LookOptions {
+  /** Nothing that is remembered instead of read. */
+  readonly sure?: boolean
+  /** What lies there, also where a change of it is under way, which is neither waited for nor finished: for who asks which rows an event touches, never for an `apply`. */
+  readonly unsettled?: boolean
+}
+
 export abstract class Rows {
   /**
    * Whether a change that is handed over after an append of the same service, and before that is answered, is never there without it: both are
@@ -143,7 +150,7 @@ export abstract class Rows {
    * and answers `stale`: the changes are to be worked out anew then, from a look that is `sure`, because the first one may be of a moment ago.
    * Where nobody else writes the tables it is a plain read.
    */
-  look(_options?: { readonly sure?: boolean }): Look {
+  look(_options?: LookOptions): Look {
     return this
   }
   /**

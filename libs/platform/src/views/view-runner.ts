@@ -142,9 +142,11 @@ export class ViewRunner extends EventConsumer {
   /** The rows that events change, to be read again: each as an empty patch. Nothing is written. */
   async touched(events: readonly StoredEvent[]): Promise<Changes> {
     const changes: Changes[] = []
+    // Most likely another copy writes these very rows now.
+    const look = this.rows.look({ unsettled: true })
     for (const event of events) {
       try {
-        changes.push(await this.alone(event, this.rows))
+        changes.push(await this.alone(event, look))
       } catch {
         // Whoever applies the event says why it cannot be; rows that do not change are not old.
       }
