@@ -134,7 +134,9 @@ export const questions = quickly(
 )
 export const verdicts = z.object({
   verdicts: z.array(z.object({ allowed: z.boolean(), reason: z.string().optional() })).describe('In the order of the questions'),
-  policyVersion,
+  policyVersion: z
+    .string()
+    .describe("Position of the last change of roles, policies and resources that the verdicts take into account; each subject's assignments count as well"),
 })
 export const explanation = verdict.extend({
   grants: z.array(z.object({ role: z.string(), organization: z.string().optional() })),

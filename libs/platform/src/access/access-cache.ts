@@ -3,6 +3,7 @@
  * A role is compiled once and shared by its subjects; a change of a role makes every subject look its roles up again, nothing more.
  */
 import type { AccessRule } from '@pavan/contracts'
+import type { PositionToken } from '../events/position-token.js'
 import { keyOf } from '../views/changes.js'
 import type { RowChange, Rows } from '../views/rows.js'
 import type { Views } from '../views/views.js'
@@ -15,6 +16,7 @@ import {
   type AccessSubjectRow,
   type AccessTenantRow,
   type Grant,
+  type PolicyChange,
 } from './access.tables.js'
 import { accessView } from './access.view.js'
 import { BoundedMap } from './bounded-map.js'
@@ -31,14 +33,16 @@ export interface SubjectAccess {
   /** The built-in role of the first tenant, held in the whole tenant. */
   readonly operator: boolean
   readonly tenant: TenantAccess
+  /** Position of the last change of the tenant's roles, policies and resources, or of the subject's assignments, whichever came later. */
+  readonly policyVersion: PositionToken
   /** `TenantAccess.version` that `roles` belongs to. */
   readonly version: number
 }
 
 export interface TenantAccess {
   main: boolean
-  /** Position of the last change of roles, policies, resources and assignments. */
-  position: string
+  /** Last change of roles, policies and resources. */
+  changed: PolicyChange
   /** Another number whenever a role, policy or resource changes. */
   version: number
   readonly silent: { resources: ReadonlySet<string>; organizations: ReadonlySet<string> }
@@ -115,7 +119,7 @@ export class AccessCache {
       const row = await this.rows.get(accessTenants, id)
       const access: TenantAccess = {
         main: row?.main ?? false,
-        position: row?.position ?? 'authorization:0:0',
+        changed: row?.changed ?? neverChanged,
         version: ++this.#versions,
         silent: { resources: await this.#gone(id, 'resource'), organizations: await this.#gone(id, 'organization') },
       }
@@ -147,7 +151,15 @@ export class AccessCache {
       // Something changed while it was read. What is new is asked for again; `known` sees to the rest.
       if (state.version !== version || this.#tenants.get(tenant) !== state) continue
       const operator = state.main && grants.some((grant) => grant.role === 'operator' && grant.organization === undefined)
-      return { subject, grants, roles: roles.filter((role) => role.rules.length > 0).map((role) => role.for(subject)), operator, tenant: state, version }
+      return {
+        subject,
+        grants,
+        roles: roles.filter((role) => role.rules.length > 0).map((role) => role.for(subject)),
+        operator,
+        tenant: state,
+        policyVersion: later(state.changed, row.changed).position,
+        version,
+      }
     }
   }
 
@@ -197,7 +209,7 @@ export class AccessCache {
   #position(tenant: string, row: AccessTenantRow): void {
     const state = this.#tenants.get(tenant)
     if (!state) return
-    state.position = row.position
+    state.changed = row.changed ?? neverChanged
     if (state.main !== row.main) this.#stale(tenant)
     state.main = row.main
   }
@@ -208,5 +220,9 @@ export class AccessCache {
     if (state) state.version = ++this.#versions
   }
 }
+
+const neverChanged: PolicyChange = { position: 'authorization:0:0', at: 0 }
+
+const later = (one: PolicyChange, other: PolicyChange | undefined): PolicyChange => (other && other.at >= one.at ? other : one)
 
 const tenantOf = (key: string): string => key.slice(0, key.indexOf('/'))

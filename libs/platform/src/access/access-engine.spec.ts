@@ -43,7 +43,7 @@ class Fixture {
   async happens(tenant: string, id: string, ...events: readonly DomainEvent[]): Promise<void> {
     for (const event of events) {
       const handler = accessView.on.find((one) => one.type?.type === event.type)
-      const recorded = { ...event, stream: { tenant, category: 'x', id }, context: 'authorization', position: { p: 0, seq: ++this.#seq } }
+      const recorded = { ...event, stream: { tenant, category: 'x', id }, context: 'authorization', position: { p: 0, seq: ++this.#seq }, at: this.#seq }
       const changes = await handler!.handle(recorded as never, { get: (table: never, key: string) => this.rows.get(table, key) } as never)
       await this.rows.apply(changes)
       this.#listener(changes as never)
@@ -87,6 +87,22 @@ describe('decisions', () => {
     expect(await at.allowed('ten_1', 'usr_1', 'delete', 'orders')).toBe(false)
     expect(await at.allowed('ten_1', 'usr_1', 'read', 'invoices')).toBe(false)
     expect(await at.allowed('ten_2', 'usr_1', 'read', 'orders')).toBe(false)
+  })
+
+  test("a verdict names the last change that it depends on, and no other subject's", async () => {
+    const versionFor = async (subject: string) => (await at.engine.decide({ tenant: 'ten_1', subject, action: 'read', resource: 'orders' })).policyVersion
+    await at.happens('ten_1', 'clerk', role('clerk', [{ resource: 'orders', action: 'read' }]))
+    await at.assign('ten_1', 'usr_1', 'clerk')
+    await at.assign('ten_1', 'usr_2', 'clerk')
+    expect([await versionFor('usr_1'), await versionFor('usr_2'), await versionFor('usr_3')]).toEqual([
+      'authorization:0:2',
+      'authorization:0:3',
+      'authorization:0:1',
+    ])
+    await at.happens('ten_1', 'usr_1', roleUnassigned.of({ data: { assignee: 'usr_1', role: 'clerk' } }))
+    expect([await versionFor('usr_1'), await versionFor('usr_2')]).toEqual(['authorization:0:4', 'authorization:0:3'])
+    await at.happens('ten_1', 'clerk', role('clerk', []))
+    expect([await versionFor('usr_1'), await versionFor('usr_2'), await versionFor('usr_3')]).toEqual(Array(3).fill('authorization:0:5'))
   })
 
   test('a deny rule wins over every allow rule, whichever role comes first', async () => {

@@ -26,7 +26,7 @@ export type PackedRule = PackRule<RawRuleOf<MongoAbility>>
 
 export interface SubjectRules {
   readonly rules: readonly PackedRule[]
-  /** Position of the last change of the tenant's roles, policies, resources and assignments that the rules contain. */
+  /** Position of the last change that the rules contain: of the tenant's roles, policies and resources, or of the subject's assignments. */
   readonly policyVersion: PositionToken
 }
 
@@ -46,9 +46,9 @@ export class AccessEngine {
     return judge(await this.#access(question.tenant, question.subject), question)
   }
 
-  /** Verdicts in the order of the questions. `policyVersion` is at most that of every single verdict. */
+  /** Verdicts in the order of the questions. `policyVersion` is that of the tenant's roles, policies and resources, at most that of every single verdict. */
   async decideAll(tenant: string, questions: readonly Question[]): Promise<Verdicts> {
-    const { position: policyVersion } = await this.#cache.tenant(tenant)
+    const { position: policyVersion } = (await this.#cache.tenant(tenant)).changed
     const missing = new Map<string, Promise<SubjectAccess>>()
     const known = this.#cache.finder(tenant)
     const verdicts = questions.map((question) => {
@@ -79,7 +79,7 @@ export class AccessEngine {
     const all = access.roles.flatMap((role) => role.rules)
     const system = access.operator ? [] : [tenantsAreTheOperators]
     const ordered = [...all.filter((rule) => !rule.inverted), ...all.filter((rule) => rule.inverted), ...system]
-    return { rules: packRules(ordered.map(bare)) as PackedRule[], policyVersion: access.tenant.position }
+    return { rules: packRules(ordered.map(bare)) as PackedRule[], policyVersion: access.policyVersion }
   }
 
   /** Whether the subject holds a role in the whole tenant. `operator` counts in the first tenant only. */

@@ -29,6 +29,8 @@ export interface AccessSubjectRow {
   readonly grants: readonly Grant[]
   /** Organizations that the subject is a member of. */
   readonly organizations: readonly string[]
+  /** Last event that changed the grants; a subject that has lost all of them keeps its row for it. */
+  readonly changed?: PolicyChange
 }
 
 /** What was deleted. Rules on a deleted resource are silent until it is defined again; memberships of a deleted organization count no more. */
@@ -42,11 +44,17 @@ export interface AccessTenantRow {
   readonly tenant: string
   /** The first tenant, where `operator` counts. */
   readonly main: boolean
-  /** Last authorization event of the tenant that the view has seen. */
-  readonly position: PositionToken
+  /** Last event that changed roles, policies or resources of the tenant. */
+  readonly changed?: PolicyChange
 }
 
-const view = { version: 1, durability: 'rebuildable' } as const
+/** A change that verdicts depend on: where it lies in the log, and when it was, in milliseconds since 1970, because positions of two partitions cannot be compared. */
+export interface PolicyChange {
+  readonly position: PositionToken
+  readonly at: number
+}
+
+const view = { version: 2, durability: 'rebuildable' } as const
 
 export const accessRoles = defineTable<AccessRoleRow>({ name: 'access-roles', ...view, indexes: { byTenant: ['tenant', 'key'] } })
 export const accessPolicies = defineTable<AccessPolicyRow>({ name: 'access-policies', ...view, indexes: { byTenant: ['tenant', 'key'] } })

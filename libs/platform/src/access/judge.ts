@@ -27,7 +27,7 @@ export interface Verdict {
   readonly policy?: string
   /** Index of the rule in its policy, or of the privilege in its role. */
   readonly rule?: number
-  /** Position of the last change of the tenant's roles, policies, resources and assignments that the verdict takes into account. */
+  /** Position of the last change that the verdict takes into account: of the tenant's roles, policies and resources, or of the subject's assignments. */
   readonly policyVersion: PositionToken
 }
 
@@ -73,14 +73,14 @@ export const judge = (access: SubjectAccess, question: Question, reliable: Relia
       allowing = rule
     }
   }
-  const { position: policyVersion } = access.tenant
+  const { policyVersion } = access
   if (resource === 'tenants' && !access.operator) return { allowed: false, reason: tenantsAreTheOperators.reason, policyVersion }
   return allowing ? verdictOf(access, true, allowing) : { allowed: false, policyVersion }
 }
 
 const verdictOf = (access: SubjectAccess, allowed: boolean, rule: CompiledRule): Verdict => {
   const { role, policy, index } = sourceOf(rule)
-  const verdict: { -readonly [K in keyof Verdict]: Verdict[K] } = { allowed, role, rule: index, policyVersion: access.tenant.position }
+  const verdict: { -readonly [K in keyof Verdict]: Verdict[K] } = { allowed, role, rule: index, policyVersion: access.policyVersion }
   if (rule.reason !== undefined) verdict.reason = rule.reason
   if (policy !== undefined) verdict.policy = policy
   return verdict
