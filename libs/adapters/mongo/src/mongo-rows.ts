@@ -73,8 +73,8 @@ export class MongoRows extends Rows {
     ),
   )
   readonly #recent = new RecentDocs()
-  /** Checkpoints of what concerns nobody are stored again after seconds, and by nobody else as long as partitions stay. */
-  readonly #recentCheckpoints = new RecentDocs(30_000)
+  /** Where little happens a checkpoint is stored again after minutes, and by nobody else as long as partitions stay. */
+  readonly #recentCheckpoints = new RecentDocs(600_000)
   readonly #opened = new Map<string, RowShape>()
   readonly #timers: readonly NodeJS.Timeout[]
   #takingOver: Promise<void> | undefined
@@ -352,7 +352,10 @@ export class MongoRows extends Rows {
   }
 
   async checkpoint(consumer: string, context: string, p: number, durability: Durability): Promise<number> {
-    return (await this.get(checkpoints, checkpointKey({ consumer, context, p }, durability)))?.seq ?? 0
+    const key = checkpointKey({ consumer, context, p }, durability)
+    // Whoever asks may have it from another copy: what is read now takes the place of what this one remembers.
+    this.#recentCheckpoints.forget(shapeOf(checkpoints).collection, idOf(key))
+    return (await this.get(checkpoints, key))?.seq ?? 0
   }
 
   drop(table: TableDefinition<any>): Promise<void> {
