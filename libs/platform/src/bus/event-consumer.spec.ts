@@ -202,3 +202,16 @@ it('once another copy works on a partition of this one, nothing is believed of t
   expect(await mine.doneElsewhere('notes', 0, [1, 1], look)).toBe('asked')
   expect(look).toHaveBeenCalledTimes(2)
 })
+
+it('who leaves waits no longer for what nobody may do any more', async () => {
+  const shared = (await sharedAdapters(adapters).portsFor('spec')).rows
+  const look = jest.fn(async () => 'asked')
+  for (const known of [false, true]) {
+    const mine = new Noting(shared)
+    if (known) await mine.handle({ context: 'notes', p: 0, events: [event(1)] })
+    const waiting = mine.doneElsewhere('notes', 0, [2, 2], look)
+    mine.leave()
+    expect(await waiting).toBe('asked')
+    expect(await mine.doneElsewhere('notes', 0, [3, 3], look)).toBe('asked')
+  }
+})

@@ -45,6 +45,9 @@ export abstract class EventConsumer {
   readonly #parked: ParkedStreams
   readonly #storeLater = new CheckpointTimer(() => void this.#storePositions())
   readonly #listeners = new Set<(changes: Changes) => void>()
+  /** Lets those go that wait in `doneElsewhere`. */
+  readonly #waiting = new Set<() => void>()
+  #left = false
   #queue: Promise<unknown> = Promise.resolve()
   #loading: Promise<void> | undefined
   #pending = 0
@@ -307,12 +310,32 @@ export abstract class EventConsumer {
    */
   async doneElsewhere<T>(context: string, p: number, [from, to]: readonly [number, number], look: () => Promise<T>): Promise<T | undefined> {
     const early = this.#positions.isOwn(context, p) ? undefined : await look()
-    await this.passed(context, p, to).reached
-    if (this.#positions.did(context, p, from, to)) return undefined
+    const reached = await this.#unlessLeft(this.passed(context, p, to))
+    if (reached && this.#positions.did(context, p, from, to)) return undefined
     if (early !== undefined) return early
     // It was believed to be done here: partitions have moved.
-    this.#positions.disown()
+    if (reached) this.#positions.disown()
     return look()
+  }
+
+  /** Whether a wait came to its end before this consumer left. */
+  async #unlessLeft({ reached, cancel }: ReturnType<EventConsumer['passed']>): Promise<boolean> {
+    let leave = () => {}
+    const left = new Promise<boolean>((resolve) => (leave = () => resolve(false)))
+    this.#waiting.add(leave)
+    if (this.#left) leave()
+    try {
+      return await Promise.race([reached.then(() => true), left])
+    } finally {
+      this.#waiting.delete(leave)
+      cancel()
+    }
+  }
+
+  /** This copy does nothing more: who waits in it to tell others what is done is let go, because nobody may do it, and the bus waits for whoever waits. */
+  leave(): void {
+    this.#left = true
+    for (const leave of this.#waiting) leave()
   }
 
   status(): ConsumerStatus {

@@ -185,6 +185,7 @@ export class ServiceCore {
   async close(): Promise<void> {
     this.lag.close()
     await this.jobs.close()
+    this.views.leave()
     await this.transport.close()
     await Promise.all([this.views.close(), ...this.#reactions.map((runner) => runner.close())])
     await this.relay.close()

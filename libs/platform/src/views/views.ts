@@ -247,6 +247,11 @@ export class Views {
     return (await this.#live.get(view)?.skip(stream, reason)) ?? false
   }
 
+  /** Before the bus is closed, which waits for who hears. */
+  leave(): void {
+    for (const runner of this.#live.values()) runner.leave()
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
@@ -255,6 +260,7 @@ export class Views {
   }
 
   async #stop(runner: ViewRunner): Promise<void> {
+    runner.leave()
     await this.#stops.get(runner)?.()
     this.#stops.delete(runner)
     await runner.idle()
