@@ -140,7 +140,7 @@ export class MongoRows extends Rows {
       const recent = sure ? undefined : this.#recentOf(shape).get(shape.collection, id)
       if (recent) return { shape, id, doc: recent, sure: false }
       const stored = await this.#lookups.one(shape.collection, id)
-      if (unsettled) return { shape, id, doc: stored?.b ? undefined : stored, sure: false }
+      if (unsettled) return { shape, id, doc: stored, sure: false }
       const doc = stored?.l === undefined ? stored : await this.#commits.free(shape.collection, stored)
       return { shape, id, doc, sure: true }
     })
