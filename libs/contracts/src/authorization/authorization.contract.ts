@@ -136,7 +136,9 @@ export const verdicts = z.object({
   verdicts: z.array(z.object({ allowed: z.boolean(), reason: z.string().optional() })).describe('In the order of the questions'),
   policyVersion: z
     .string()
-    .describe("Position of the last change of roles, policies and resources that the verdicts take into account; each subject's assignments count as well"),
+    .describe(
+      'Position of the last change of roles, policies and resources that the verdicts take into account. They heed assignments, too, which do not move it.',
+    ),
 })
 export const explanation = verdict.extend({
   grants: z.array(z.object({ role: z.string(), organization: z.string().optional() })),
