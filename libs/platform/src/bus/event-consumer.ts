@@ -332,7 +332,7 @@ export abstract class EventConsumer {
     }
   }
 
-  /** This copy does nothing more: who waits in it to tell others what is done is let go, because nobody may do it, and the bus waits for whoever waits. */
+  /** This copy does no more of it. Whoever waits in `doneElsewhere` is let go: perhaps nobody does, and the bus cannot close before. */
   leave(): void {
     this.#left = true
     for (const leave of this.#waiting) leave()

@@ -10,6 +10,7 @@ import { sharedAdapters } from '../testing/shared-adapters.js'
 import { until } from '../testing/until.js'
 import { defineView } from './define-view.js'
 import { defineTable, type RowChange } from './rows.js'
+import { ViewRunner } from './view-runner.js'
 
 const ada = user('ten_a', 'usr_ada')
 let adapters: SqliteAdapters
@@ -64,6 +65,31 @@ test('the caches of every copy are told of every change, before whoever waits fo
       expect(told[at]).toContain(`ten_a/${body.id}`)
     }
   }
+})
+
+/** No copy applies what comes to the first generation of the notes; who follows waits for it. */
+const holdUpNotes = async () => {
+  const { handle } = ViewRunner.prototype
+  jest.spyOn(ViewRunner.prototype, 'handle').mockImplementation(function (this: ViewRunner, batch) {
+    return this.name === 'view:notes@1000' ? Promise.reject(new Error('held up')) : handle.call(this, batch)
+  })
+  const waits = jest.spyOn(ViewRunner.prototype, 'doneElsewhere')
+  for (const copy of copies) copy.core.views.onApplied(notesView.name, () => {})
+  const written = await write(one(), 'held up')
+  await until(() => waits.mock.calls.length >= copies.length, 'both copies to wait')
+  return written
+}
+
+test('a copy ends although an event has come that its views have not done', async () => {
+  await holdUpNotes()
+  for (const copy of copies.splice(0)) await copy.close()
+})
+
+test('a copy goes on hearing when a view was built anew, and the one before has not done everything', async () => {
+  await holdUpNotes()
+  await one().core.views.rebuild(notesView.name)
+  await other().core.views.align()
+  for (const [n, copy] of copies.entries()) await copy.core.views.waitFor((await write(copy, `after it ${n}`)).position as never)
 })
 
 test('each event is applied once, whichever copy gets it', async () => {
