@@ -62,9 +62,9 @@ export class AccessCache {
 
   constructor(
     private readonly rows: Rows,
-    views: Pick<Views, 'onApplied'>,
+    views: Pick<Views, 'watch'>,
   ) {
-    views.onApplied(accessView.name, (changes) => this.#forget(changes))
+    views.watch(accessView.name, { changed: (changes) => this.#forget(changes), replaced: () => this.#forgetAll() })
   }
 
   /** What is known without asking the rows. */
@@ -204,6 +204,14 @@ export class AccessCache {
       }
     }
     for (const tenant of stale) this.#stale(tenant)
+  }
+
+  #forgetAll(): void {
+    this.#changes++
+    this.#tenants.clear()
+    this.#subjects.clear()
+    this.#roles.clear()
+    this.#loading.clear()
   }
 
   #position(tenant: string, row: AccessTenantRow): void {

@@ -16,7 +16,8 @@ import { SystemClock, type DomainEvent } from '@pavan/kernel'
 import { sqliteAdapters, type SqliteAdapters } from '@pavan/sqlite'
 import { createMongoAbility, subject as asSubject } from '@casl/ability'
 import { unpackRules } from '@casl/ability/extra'
-import type { Rows, RowChange } from '../views/rows.js'
+import type { Rows } from '../views/rows.js'
+import type { ViewWatcher } from '../views/views.js'
 import { AccessEngine } from './access-engine.js'
 import { accessView } from './access.view.js'
 
@@ -24,13 +25,13 @@ import { accessView } from './access.view.js'
 class Fixture {
   readonly engine: AccessEngine
   #seq = 0
-  #listener: (changes: readonly RowChange<never>[]) => void = () => {}
+  #watcher: ViewWatcher | undefined
 
   private constructor(
     readonly adapters: SqliteAdapters,
     readonly rows: Rows,
   ) {
-    this.engine = new AccessEngine(rows, { onApplied: (_, listener) => ((this.#listener = listener), () => {}) })
+    this.engine = new AccessEngine(rows, { watch: (_, watcher) => ((this.#watcher = watcher), () => {}) })
   }
 
   static async open(): Promise<Fixture> {
@@ -46,8 +47,17 @@ class Fixture {
       const recorded = { ...event, stream: { tenant, category: 'x', id }, context: 'authorization', position: { p: 0, seq: ++this.#seq }, at: this.#seq }
       const changes = await handler!.handle(recorded as never, { get: (table: never, key: string) => this.rows.get(table, key) } as never)
       await this.rows.apply(changes)
-      this.#listener(changes as never)
+      this.#watcher?.changed(changes as never)
     }
+  }
+
+  /** Events that came to pass in another generation of the view, which takes over. */
+  async replacedAfter(...given: Parameters<Fixture['happens']>): Promise<void> {
+    const watcher = this.#watcher
+    this.#watcher = undefined
+    await this.happens(...given)
+    this.#watcher = watcher
+    watcher?.replaced()
   }
 
   assign(tenant: string, assignee: string, role: string, organization?: string): Promise<void> {
@@ -317,4 +327,12 @@ test('an explanation lists the rules that were considered and the facts that the
     [1, 'deny', false, 'conditions'],
     [0, 'allow', true, undefined],
   ])
+})
+
+test('what another generation of the view did before it took over is seen', async () => {
+  await at.happens('ten_1', 'x', role('r', [{ resource: 'orders', action: 'read' }], []))
+  await at.assign('ten_1', 'usr_1', 'r')
+  expect(await at.allowed('ten_1', 'usr_1', 'read', 'orders')).toBe(true)
+  await at.replacedAfter('ten_1', 'usr_1', roleUnassigned.of({ data: { assignee: 'usr_1', role: 'r' } }))
+  expect(await at.allowed('ten_1', 'usr_1', 'read', 'orders')).toBe(false)
 })

@@ -38,7 +38,7 @@ export interface Verdicts {
 export class AccessEngine {
   readonly #cache: AccessCache
 
-  constructor(rows: Rows, views: Pick<Views, 'onApplied'>) {
+  constructor(rows: Rows, views: Pick<Views, 'watch'>) {
     this.#cache = new AccessCache(rows, views)
   }
 

@@ -26,6 +26,11 @@ export class SubjectMap<V> {
     if (this.#tenants.get(tenant)?.delete(subject)) this.#size--
   }
 
+  clear(): void {
+    this.#tenants.clear()
+    this.#size = 0
+  }
+
   #forgetSome(): void {
     const keep = Math.floor(this.capacity * 0.9)
     for (const [tenant, known] of this.#tenants) {

@@ -4,10 +4,12 @@ import { SystemClock } from '@pavan/kernel'
 import { sqliteAdapters, type SqliteAdapters } from '@pavan/sqlite'
 import type { Bus } from '../bus/bus.js'
 import type { StoredEvent } from '../events/event-store.js'
-import { Copier, notesService, notesView, type NoteRow } from '../testing/notes-service.js'
+import { mirror } from '../service/mirror.js'
+import { Copier, notes, notesService, notesView, type NoteRow } from '../testing/notes-service.js'
 import { ServiceUnderTest, user } from '../testing/service-under-test.js'
 import { sharedAdapters } from '../testing/shared-adapters.js'
 import { until } from '../testing/until.js'
+import { keyOf } from './changes.js'
 import { defineView } from './define-view.js'
 import { defineTable, type RowChange } from './rows.js'
 import { ViewRunner } from './view-runner.js'
@@ -53,8 +55,11 @@ test('a reader of another copy does not wait until a position that concerns no v
 test('the caches of every copy are told of every change, before whoever waits for it goes on', async () => {
   const told = copies.map((copy) => {
     const keys = new Set<string>()
-    copy.core.views.onApplied(notesView.name, (changes) => {
-      for (const change of changes as readonly RowChange<NoteRow>[]) if ('key' in change) keys.add(change.key)
+    copy.core.views.watch(notesView.name, {
+      changed: (changes) => {
+        for (const change of changes as readonly RowChange<NoteRow>[]) if ('key' in change) keys.add(change.key)
+      },
+      replaced: () => {},
     })
     return keys
   })
@@ -74,7 +79,7 @@ const holdUpNotes = async () => {
     return this.name === 'view:notes@1000' ? Promise.reject(new Error('held up')) : handle.call(this, batch)
   })
   const waits = jest.spyOn(ViewRunner.prototype, 'doneElsewhere')
-  for (const copy of copies) copy.core.views.onApplied(notesView.name, () => {})
+  for (const copy of copies) copy.core.views.watch(notesView.name, { changed: () => {}, replaced: () => {} })
   const written = await write(one(), 'held up')
   await until(() => waits.mock.calls.length >= copies.length, 'both copies to wait')
   return written
@@ -86,10 +91,50 @@ test('a copy ends although an event has come that its views have not done', asyn
 })
 
 test('a copy goes on hearing when a view was built anew, and the one before has not done everything', async () => {
-  await holdUpNotes()
+  const mirrors = await Promise.all(
+    copies.map(async ({ core }) => {
+      const keys = new Set<string>()
+      await mirror<NoteRow>(
+        core,
+        { view: notesView.name, table: notes, index: 'byAuthor', keyOf: ({ tenant, id }) => keyOf(tenant, id) },
+        (key, row) => row && keys.add(key),
+      )
+      return keys
+    }),
+  )
+  const { body } = await holdUpNotes()
   await one().core.views.rebuild(notesView.name)
   await other().core.views.align()
+  for (const keys of mirrors) await until(() => keys.has(`ten_a/${body.id}`), 'what only the new one did')
   for (const [n, copy] of copies.entries()) await copy.core.views.waitFor((await write(copy, `after it ${n}`)).position as never)
+})
+
+test('a cache is told of an event when the view that took over meanwhile has done it', async () => {
+  await one().core.views.rebuild(notesView.name)
+  const { handle, open } = ViewRunner.prototype
+  const late = new Set<ViewRunner>()
+  let held = true
+  jest.spyOn(ViewRunner.prototype, 'open').mockImplementation(function (this: ViewRunner) {
+    late.add(this)
+    return open.call(this)
+  })
+  jest.spyOn(ViewRunner.prototype, 'handle').mockImplementation(function (this: ViewRunner, batch) {
+    return this.view.name === notesView.name && (held || late.has(this)) ? Promise.reject(new Error('held up')) : handle.call(this, batch)
+  })
+  const waits = jest.spyOn(ViewRunner.prototype, 'doneElsewhere')
+  const seen: Promise<NoteRow | undefined>[] = []
+  const key = (id: string) => keyOf('ten_a', id)
+  const changed = (changes: readonly RowChange<any>[]) => {
+    for (const change of changes) if ('key' in change) seen.push(other().core.rows.get(notes, change.key))
+  }
+  other().core.views.watch(notesView.name, { changed, replaced: () => {} })
+  const { position, body } = await write(one(), 'held up')
+  await until(() => waits.mock.calls.length > 0, 'the other copy to wait for the former view')
+  await other().core.views.align()
+  held = false
+  await other().core.views.waitFor(position)
+  expect(await other().core.rows.get(notes, key(body.id))).toBeDefined()
+  expect(await seen.at(-1)).toMatchObject({ id: body.id })
 })
 
 test('each event is applied once, whichever copy gets it', async () => {

@@ -24,13 +24,21 @@ export interface ViewStatus extends ConsumerStatus {
   readonly building: boolean
 }
 
+/** Whoever remembers rows of a view. */
+export interface ViewWatcher {
+  /** Called after changes are committed, before whoever waits for them goes on. Of what another copy changed it is only told which rows they are. */
+  changed(changes: Changes): void
+  /** Readers have another generation of the view from now on: what is remembered may not be so in it. */
+  replaced(): void
+}
+
 /** How often a copy looks what the others have built, in milliseconds. */
 const alignMs = 5000
 
 export class Views {
   readonly #live = new Map<string, ViewRunner>()
   readonly #building = new Map<string, Promise<void>>()
-  readonly #listeners = new Map<string, Set<(changes: Changes) => void>>()
+  readonly #watchers = new Map<string, Set<ViewWatcher>>()
   readonly #stops = new Map<ViewRunner, () => Promise<void>>()
   /** By event type, what every copy does when it hears one. */
   readonly #hearers = new Map<string, (event: StoredEvent) => void>()
@@ -143,8 +151,10 @@ export class Views {
     for (const table of view.tables) this.tables.set(table, runner.generation)
     this.#live.set(view.name, runner)
     runner.onApplied((changes) => {
-      for (const listener of this.#listeners.get(view.name) ?? []) listener(changes)
+      for (const watcher of this.#watchersOf(view.name)) watcher.changed(changes)
     })
+    // What the new one has done before, nobody was told.
+    for (const watcher of this.#watchersOf(view.name)) watcher.replaced()
   }
 
   /** The new runner has passed everything that the live one has done, or that was in the log when it began. */
@@ -187,11 +197,15 @@ export class Views {
     }
   }
 
-  /** Calls back after changes of a view are committed, to keep caches fresh. Returns how to stop. */
-  onApplied(view: string, listener: (changes: Changes) => void): () => void {
-    const listeners = this.#listeners.get(view) ?? new Set()
-    this.#listeners.set(view, listeners.add(listener))
-    return () => listeners.delete(listener)
+  /** Keeps what is remembered of a view as fresh as the view. Returns how to stop. */
+  watch(view: string, watcher: ViewWatcher): () => void {
+    const watchers = this.#watchers.get(view) ?? new Set()
+    this.#watchers.set(view, watchers.add(watcher))
+    return () => watchers.delete(watcher)
+  }
+
+  #watchersOf(view: string): Iterable<ViewWatcher> {
+    return this.#watchers.get(view) ?? []
   }
 
   /** Calls back in every copy of a service that has several, whichever copy applies the event. To be said before the start. */
@@ -210,19 +224,21 @@ export class Views {
   async #hear(batch: BusBatch): Promise<void> {
     this.#noteConcerns(batch)
     for (const event of batch.events) this.#hearers.get(event.type)?.(event)
-    const told = [...this.#listeners].map(async ([view, listeners]) => {
-      const runner = this.#live.get(view)
-      if (!runner?.contexts.includes(batch.context) || listeners.size === 0) return
-      // Not the end of the batch: what comes after it, and does not concern the view, is stored a moment later.
-      const events = batch.events.filter((event) => runner.concerns(event))
-      const [first, last] = [events[0], events.at(-1)]
-      if (!first || !last) return
-      const { context, p } = batch
-      // Whoever applies an event tells its own caches. To ask for the rows at that moment would meet them while they are written.
-      const changes = await runner.doneElsewhere(context, p, [first.position.seq, last.position.seq], () => runner.touched(events))
-      if (changes && changes.length > 0) for (const listener of listeners) listener(changes)
-    })
-    await Promise.all(told)
+    await Promise.all([...this.#watchers].map(([view, watchers]) => (watchers.size > 0 ? this.#tellOf(view, batch) : undefined)))
+  }
+
+  async #tellOf(view: string, { context, p, events }: BusBatch): Promise<void> {
+    const runner = this.#live.get(view)
+    if (!runner?.contexts.includes(context)) return
+    // Not the end of the batch: what comes after it, and does not concern the view, is stored a moment later.
+    const concerned = events.filter((event) => runner.concerns(event))
+    const [first, last] = [concerned[0], concerned.at(-1)]
+    if (!first || !last) return
+    // Whoever applies an event tells its own caches. To ask for the rows at that moment would meet them while they are written.
+    const changes = await runner.doneElsewhere(context, p, [first.position.seq, last.position.seq], () => runner.touched(concerned))
+    // Where another generation took over meanwhile, it is that one which readers see.
+    if (this.#live.get(view) !== runner) return this.#tellOf(view, { context, p, events })
+    if (changes && changes.length > 0) for (const watcher of this.#watchersOf(view)) watcher.changed(changes)
   }
 
   /** Resolves when every view has done what was in the log at the call. */
@@ -245,6 +261,10 @@ export class Views {
 
   async skip(view: string, stream: string, reason: string): Promise<boolean> {
     return (await this.#live.get(view)?.skip(stream, reason)) ?? false
+  }
+
+  get closed(): boolean {
+    return this.#closed
   }
 
   /** Before the bus is closed, which waits for who hears. */

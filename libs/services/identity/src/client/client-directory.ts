@@ -61,9 +61,7 @@ export class ClientDirectory {
     @Inject(Rows) private readonly rows: Rows,
     @Inject(Views) views: Views,
   ) {
-    views.onApplied(clientsView.name, (changes) => {
-      for (const { key } of changes as readonly { key: string }[]) this.#known.delete(key)
-    })
+    this.#known.keepFresh(views, clientsView.name)
   }
 
   async find(tenant: string, id: string): Promise<ClientRow | undefined> {
@@ -74,14 +72,11 @@ export class ClientDirectory {
     return (await this.#find(tenant, id))?.metadata
   }
 
-  async #find(tenant: string, id: string): Promise<Known | undefined> {
+  #find(tenant: string, id: string): Promise<Known | undefined> {
     const key = keyOf(tenant, id)
-    const known = this.#known.get(key)
-    if (known) return known
-    const row = await this.rows.get(clients, key)
-    if (!row) return undefined
-    const found = { row, metadata: metadataOf(row) }
-    this.#known.set(key, found)
-    return found
+    return this.#known.through(key, async () => {
+      const row = await this.rows.get(clients, key)
+      return row && { row, metadata: metadataOf(row) }
+    })
   }
 }

@@ -51,9 +51,7 @@ export class ClientSecrets {
   ) {
     this.#aggregate = aggregates.of(clientCredentials, { events: [clientSecretCreated, clientSecretRevoked] })
     // Another copy of the service made or revoked a secret.
-    views.onApplied(clientSecretsView.name, (changes) => {
-      for (const { row } of changes as readonly { row?: { tenant: string; client: string } }[]) if (row) this.#known.delete(`${row.tenant}/${row.client}`)
-    })
+    this.#known.keepFresh(views, clientSecretsView.name, (key) => key.slice(0, key.lastIndexOf('/')))
   }
 
   async create({ tenant, client, secretId, meta, expiresAt, onlyFirst }: CreateSecret): Promise<CreatedSecret | Refusal> {
@@ -91,17 +89,14 @@ export class ClientSecrets {
 
   /** Whether the secret is one of the client's valid ones. Compares hashes, each in constant time. */
   async verify(tenant: string, client: string, secret: string): Promise<boolean> {
-    const key = `${tenant}/${client}`
-    let known = this.#known.get(key)
-    if (!known) {
+    const known = await this.#known.through(`${tenant}/${client}`, async () => {
       const secrets = await this.list(tenant, client)
-      known = secrets.map(({ sha256, expiresAt }) => ({ digest: Buffer.from(sha256, 'base64url'), expiresAt }))
-      this.#known.set(key, known)
-    }
+      return secrets.map(({ sha256, expiresAt }) => ({ digest: Buffer.from(sha256, 'base64url'), expiresAt }))
+    })
     const given = digest(secret)
     const now = this.clock.now()
     let matches = false
-    for (const one of known) {
+    for (const one of known as readonly Verifiable[]) {
       const equal = one.digest.length === given.length && timingSafeEqual(one.digest, given)
       matches = (equal && isValidAt(one, now)) || matches
     }

@@ -16,16 +16,12 @@ export class ApiResources {
     @Inject(Views) views: Views,
     @Inject(TenantDirectory) private readonly tenants: TenantDirectory,
   ) {
-    views.onApplied(apiResourcesView.name, (changes) => {
-      for (const { key } of changes as readonly { key: string }[]) this.#known.delete(key.split('/', 1)[0] as string)
-    })
+    this.#known.keepFresh(views, apiResourcesView.name, (key) => key.slice(0, key.indexOf('/')))
   }
 
   /** Scopes that an API offers; undefined when there is no such API. The management API is always there. */
   async scopes(tenant: string, indicator: string): Promise<ReadonlySet<string> | undefined> {
-    let known = this.#known.get(tenant)
-    if (!known) this.#known.set(tenant, (known = await this.#read(tenant)))
-    return known.get(indicator)
+    return (await this.#known.through(tenant, () => this.#read(tenant)))?.get(indicator)
   }
 
   async #read(tenant: string): Promise<ReadonlyMap<string, ReadonlySet<string>>> {

@@ -59,7 +59,7 @@ const nameHost = (request: IncomingMessage, { host, protocol }: URL): void => {
 
 @Injectable()
 export class Providers {
-  readonly #kept = new Recent<Promise<TenantProvider>>(kept)
+  readonly #kept = new Recent<TenantProvider>(kept)
   readonly #base: URL
 
   constructor(
@@ -84,13 +84,11 @@ export class Providers {
     @Inject(Log) private readonly log: Log,
   ) {
     this.#base = new URL(tenants.baseUrl)
-    tenants.onChange((tenant) => this.#kept.delete(tenant))
+    tenants.onChange((tenant) => (tenant === undefined ? this.#kept.clear() : this.#kept.delete(tenant)))
     notices.sendBy((notice) => this.#tellClient(notice))
     signingKeys.onRotated((tenant) => this.#kept.delete(tenant))
     // Another copy of the service made or rotated keys.
-    views.onApplied('signing-keys', (changes) => {
-      for (const { key } of changes as readonly { key: string }[]) this.#kept.delete(key.split('/', 1)[0] as string)
-    })
+    this.#kept.keepFresh(views, 'signing-keys', (key) => key.slice(0, key.indexOf('/')))
   }
 
   /** The provider of the tenant that a request visits. Undefined when there is no such tenant. */
@@ -107,19 +105,15 @@ export class Providers {
 
   async of(tenant: Tenant): Promise<TenantProvider> {
     const known = this.#kept.get(tenant.id)
-    if (known) {
-      const ready = await known
-      if (ready.until > this.clock.now()) return ready
-    }
-    const made = this.#make(tenant)
-    this.#kept.set(tenant.id, made)
-    // A failure is told to whoever waits for it, and tried again by the next.
-    made.catch(() => this.#kept.delete(tenant.id))
-    return made
+    if (known && known.until > this.clock.now()) return known
+    if (known) this.#kept.delete(tenant.id)
+    return (await this.#kept.through(tenant.id, () => this.#make(tenant))) as TenantProvider
   }
 
-  async #make(tenant: Tenant): Promise<TenantProvider> {
+  async #make(seen: Tenant): Promise<TenantProvider> {
     const now = this.clock.now()
+    // The tenant may have changed after whoever asks has looked.
+    const tenant = (await this.tenants.byId(seen.id)) ?? seen
     const [keys, cookieKeys] = await Promise.all([this.signingKeys.ensure(tenant.id), this.cookieKeys.of(tenant.id)])
     const { baseUrl, apiIndicator } = this.tenants
     const parts = { tenant: tenant.id, rows: this.rows, clock: this.clock, interactions: this.waiting.active ? this.waiting : undefined }

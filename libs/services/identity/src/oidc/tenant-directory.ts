@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common'
 import { Rows } from '@pavan/platform/views/rows.js'
 import { Views } from '@pavan/platform/views/views.js'
 import { ServiceDirectory } from '@pavan/platform/service/service-directory.js'
+import { Recent } from './recent.js'
 import { tenants, tenantsView, type TenantRow } from './tenants.view.js'
 
 export type Tenant = TenantRow
@@ -12,35 +13,37 @@ const remembered = 10_000
 
 @Injectable()
 export class TenantDirectory {
-  readonly #byId = new Map<string, Tenant>()
-  readonly #idOfSlug = new Map<string, string>()
-  readonly #listeners = new Set<(tenant: string) => void>()
+  readonly #byId = new Recent<Tenant>(remembered)
+  readonly #idOfSlug = new Recent<string>(remembered)
+  readonly #listeners = new Set<(tenant?: string) => void>()
 
   constructor(
     @Inject(Rows) private readonly rows: Rows,
     @Inject(Views) views: Views,
     @Inject(ServiceDirectory) private readonly services: ServiceDirectory,
   ) {
-    views.onApplied(tenantsView.name, (changes) => {
-      for (const { key } of changes as readonly { key: string }[]) {
-        this.#byId.delete(key)
-        for (const listener of this.#listeners) listener(key)
-      }
+    views.watch(tenantsView.name, {
+      changed: (changes) => {
+        for (const { key } of changes as readonly { key: string }[]) {
+          this.#byId.delete(key)
+          for (const listener of this.#listeners) listener(key)
+        }
+      },
+      replaced: () => {
+        this.#byId.clear()
+        this.#idOfSlug.clear()
+        for (const listener of this.#listeners) listener()
+      },
     })
   }
 
   async bySlug(slug: string): Promise<Tenant | undefined> {
-    const id = this.#idOfSlug.get(slug)
-    if (id !== undefined) return this.byId(id)
-    const [row] = (await this.rows.find(tenants, { index: 'bySlug', where: { slug }, limit: 1 })).items
-    return row && this.#remember(row)
+    const id = await this.#idOfSlug.through(slug, async () => (await this.rows.find(tenants, { index: 'bySlug', where: { slug }, limit: 1 })).items[0]?.id)
+    return id === undefined ? undefined : this.byId(id)
   }
 
-  async byId(id: string): Promise<Tenant | undefined> {
-    const known = this.#byId.get(id)
-    if (known) return known
-    const row = await this.rows.get(tenants, id)
-    return row && this.#remember(row)
+  byId(id: string): Promise<Tenant | undefined> {
+    return this.#byId.through(id, () => this.rows.get(tenants, id))
   }
 
   /** `<base>/t/<slug>`. */
@@ -58,18 +61,8 @@ export class TenantDirectory {
     return `${this.baseUrl}/api`
   }
 
-  /** Called with the id of a tenant whose row changed. */
-  onChange(listener: (tenant: string) => void): void {
+  /** Called with the id of a tenant whose row changed; without one, any of them may have. */
+  onChange(listener: (tenant?: string) => void): void {
     this.#listeners.add(listener)
-  }
-
-  #remember(row: Tenant): Tenant {
-    if (this.#byId.size >= remembered) {
-      this.#byId.clear()
-      this.#idOfSlug.clear()
-    }
-    this.#byId.set(row.id, row)
-    this.#idOfSlug.set(row.slug, row.id)
-    return row
   }
 }
