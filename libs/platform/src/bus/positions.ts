@@ -4,6 +4,9 @@ import { RefusalError } from '@pavan/kernel'
 /** Where other copies of the service move the checkpoint too, it is looked up so often while somebody waits, in milliseconds. */
 const firstLook = 15
 const lastLook = 50
+/** The longer the wait, the rarer the looks: each comes after this share of what was waited already, at the most after so many milliseconds. */
+const shareOfWait = 0.1
+const longestLook = 1000
 /** The same for a partition that was worked on here before: most likely it is being worked on here, and to look would meet the very write that is waited for. */
 const firstLookAtOwn = 100
 
@@ -12,7 +15,9 @@ interface Waiter {
   readonly p: number
   readonly seq: number
   readonly resolve: () => void
-  /** When to look at what is stored, by the monotonic clock, and milliseconds until the look after that. */
+  /** By the monotonic clock. */
+  readonly since: number
+  /** When to look at what is stored, by the same clock, and milliseconds until the look after that. */
   lookAt: number
   wait: number
 }
@@ -110,7 +115,8 @@ export class Positions {
   /** Resolves when the consumer has passed a position, in whichever copy of the service; never rejects. */
   passed(context: string, p: number, seq: number): { readonly reached: Promise<void>; cancel(): void } {
     const wait = this.isOwn(context, p) ? firstLookAtOwn : firstLook
-    const waiter: Waiter & { resolve: () => void } = { context, p, seq, resolve: () => {}, lookAt: performance.now() + wait, wait: firstLook }
+    const since = performance.now()
+    const waiter: Waiter & { resolve: () => void } = { context, p, seq, resolve: () => {}, since, lookAt: since + wait, wait: firstLook }
     const reached = new Promise<void>((resolve) => (waiter.resolve = resolve))
     this.#waiters.add(waiter)
     void this.of(context, p).then(
@@ -137,7 +143,7 @@ export class Positions {
     for (const waiter of this.#waiters) {
       if (waiter.lookAt > now) continue
       places.set(`${waiter.context}:${waiter.p}`, waiter)
-      waiter.wait = Math.min(waiter.wait * 1.5, lastLook)
+      waiter.wait = Math.min(waiter.wait * 1.5, Math.max(lastLook, Math.min(longestLook, (now - waiter.since) * shareOfWait)))
       waiter.lookAt = now + waiter.wait
     }
     // Rows that are away come back: whoever waits has a time limit of their own.

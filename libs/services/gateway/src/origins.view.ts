@@ -30,7 +30,7 @@ export const originsView = defineView({
   version: 2,
   tables: [originsTable],
   on: [
-    on(clientRegistered, (event) => [put(originsTable, rowKey(event), row(event))]),
+    on(clientRegistered, (event) => [put(originsTable, rowKey(event), row(event), { fresh: true })]),
     on(clientUpdated, (event) => [put(originsTable, rowKey(event), row(event))]),
     on(clientDeleted, (event) => [remove(originsTable, rowKey(event))]),
   ],

@@ -27,7 +27,7 @@ export const applicationsView = defineView({
   on: [
     on(applicationCreated, (event) => {
       const { tenant, id } = event.stream
-      return [put(applications, rowKey(event), { tenant, id, ...event.data, createdAt: event.at, version: event.version })]
+      return [put(applications, rowKey(event), { tenant, id, ...event.data, createdAt: event.at, version: event.version }, { fresh: true })]
     }),
     on(applicationUpdated, (event) => {
       const { name, description } = event.data

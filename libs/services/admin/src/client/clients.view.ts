@@ -28,7 +28,7 @@ export const clientsView = defineView({
     on(clientRegistered, (event) => {
       const { tenant, id } = event.stream
       const { application, settings } = event.data
-      return [put(clients, rowKey(event), { tenant, id, application, settings, createdAt: event.at, version: event.version })]
+      return [put(clients, rowKey(event), { tenant, id, application, settings, createdAt: event.at, version: event.version }, { fresh: true })]
     }),
     on(clientUpdated, (event) => [patch(clients, rowKey(event), { settings: event.data.settings, version: event.version })]),
     on(clientDeleted, (event) => [remove(clients, rowKey(event))]),

@@ -43,7 +43,7 @@ export const organizationsView = defineView({
   on: [
     on(organizationCreated, (event) => {
       const { tenant, id } = event.stream
-      return [put(organizations, rowKey(event), { tenant, id, ...event.data, members: 0, createdAt: event.at, version: event.version })]
+      return [put(organizations, rowKey(event), { tenant, id, ...event.data, members: 0, createdAt: event.at, version: event.version }, { fresh: true })]
     }),
     on(organizationRenamed, (event) => [patch(organizations, rowKey(event), { name: event.data.name, version: event.version })]),
     on(organizationDeleted, (event) => {

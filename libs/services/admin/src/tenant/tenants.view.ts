@@ -22,7 +22,7 @@ export const tenantsView = defineView({
   on: [
     on(tenantCreated, (event) => {
       const { slug, name } = event.data
-      return [put(tenants, rowKey(event), { id: event.stream.id, slug, name, createdAt: event.at, version: event.version })]
+      return [put(tenants, rowKey(event), { id: event.stream.id, slug, name, createdAt: event.at, version: event.version }, { fresh: true })]
     }),
     on(tenantRenamed, (event) => [patch(tenants, rowKey(event), { name: event.data.name, version: event.version })]),
   ],

@@ -34,7 +34,8 @@ export const assignmentsView = defineView({
       const { assignee: subject, role, organization } = event.data
       const id = assignmentIdOf(subject, event.data)
       const row = { tenant: event.stream.tenant, id, subject, role, organization, assignedAt: event.at, seq: event.position.seq }
-      return [put(assignments, keyOf(event.stream.tenant, id), row)]
+      // Most assignments are no repetition.
+      return [put(assignments, keyOf(event.stream.tenant, id), row, { fresh: true })]
     }),
     on(roleUnassigned, (event) => [remove(assignments, keyOf(event.stream.tenant, assignmentIdOf(event.data.assignee, event.data)))]),
   ],

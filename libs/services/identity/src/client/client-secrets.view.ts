@@ -24,7 +24,7 @@ export const clientSecretsView = defineView({
   tables: [clientSecretRows],
   on: [
     on(clientSecretCreated, ({ stream: { tenant, id: client }, data: { secretId } }) => [
-      put(clientSecretRows, keyOf(tenant, client, secretId), { tenant, client, secret: secretId, revoked: false }),
+      put(clientSecretRows, keyOf(tenant, client, secretId), { tenant, client, secret: secretId, revoked: false }, { fresh: true }),
     ]),
     on(clientSecretRevoked, ({ stream: { tenant, id: client }, data: { secretId } }) => [
       put(clientSecretRows, keyOf(tenant, client, secretId), { tenant, client, secret: secretId, revoked: true }),

@@ -23,7 +23,7 @@ export const clientsView = defineView({
     on(clientRegistered, (event) => {
       const { tenant, id } = event.stream
       const { application, settings, roles = [] } = event.data
-      return [put(clients, rowKey(event), { tenant, id, application, settings, operator: roles.includes('operator') })]
+      return [put(clients, rowKey(event), { tenant, id, application, settings, operator: roles.includes('operator') }, { fresh: true })]
     }),
     on(clientUpdated, (event) => [patch(clients, rowKey(event), { application: event.data.application, settings: event.data.settings })]),
     on(clientDeleted, (event) => [remove(clients, rowKey(event))]),

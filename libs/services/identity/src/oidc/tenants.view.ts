@@ -21,7 +21,7 @@ export const tenantsView = defineView({
   on: [
     on(tenantCreated, (event) => {
       const { slug, name } = event.data
-      return [put(tenants, event.stream.id, { id: event.stream.id, slug, name, settings: defaultTenantSettings })]
+      return [put(tenants, event.stream.id, { id: event.stream.id, slug, name, settings: defaultTenantSettings }, { fresh: true })]
     }),
     on(tenantRenamed, (event) => [patch(tenants, event.stream.id, { name: event.data.name })]),
     on(tenantSettingsSet, (event) => [patch(tenants, event.stream.tenant, { settings: event.data.settings })]),

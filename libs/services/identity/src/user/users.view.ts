@@ -28,7 +28,7 @@ export const usersView = defineView({
     on(userRegistered, (event) => {
       const { tenant, id } = event.stream
       // Without personal values the person is erased: a rebuilt list leaves them out.
-      return event.personal ? [put(users, rowKey(event), { tenant, id, status: 'active', createdAt: event.at, personal: event.personal })] : []
+      return event.personal ? [put(users, rowKey(event), { tenant, id, status: 'active', createdAt: event.at, personal: event.personal }, { fresh: true })] : []
     }),
     on(userEmailChanged, async (event, current) => {
       const row = await current.get(users, rowKey(event))

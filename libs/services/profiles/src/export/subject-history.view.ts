@@ -73,7 +73,7 @@ const remember = async (event: RecordedEvent<any>, user: string | undefined, cur
     ...(own && origin ? { personal: origin } : {}),
   }
   // What happened in the same millisecond stays in the order of the log.
-  return [put(subjectHistory, keyOf(tenant, user, event.context, event.position.p, String(event.position.seq).padStart(15, '0')), row)]
+  return [put(subjectHistory, keyOf(tenant, user, event.context, event.position.p, String(event.position.seq).padStart(15, '0')), row, { fresh: true })]
 }
 
 const ofStream = (type: AnyEventType) => on(type, (event, current: Current) => remember(event, event.stream.id, current))

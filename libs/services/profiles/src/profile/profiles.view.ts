@@ -64,15 +64,15 @@ const change = async (event: RecordedEvent<any>, user: string, current: Current,
   const { tenant } = event.stream
   const key = keyOf(tenant, user)
   if (await current.get(erased, key)) return []
-  const before = (await current.get(profiles, key)) ?? { tenant, user, registered: false, createdAt: event.at, emailVerified: false }
-  const row = apply(before)
+  const before = await current.get(profiles, key)
+  const row = apply(before ?? { tenant, user, registered: false, createdAt: event.at, emailVerified: false })
   if (!row) return []
   if (!words) return [put(profiles, key, row)]
   const tokens = await Promise.all(prefixesOf(termsOf(row.personal ?? none)).map((prefix) => current.blind(tenant, searchIndex, prefix)))
   return [
     put(profiles, key, row),
-    removeAll(searchTokens, 'byUser', { tenant, user }),
-    ...tokens.map((token) => put(searchTokens, keyOf(tenant, user, token), { tenant, user, token })),
+    ...(before ? [removeAll(searchTokens, 'byUser', { tenant, user })] : []),
+    ...tokens.map((token) => put(searchTokens, keyOf(tenant, user, token), { tenant, user, token }, { fresh: !before })),
   ]
 }
 
