@@ -35,7 +35,8 @@ const tiers = [
   { name: 'units and services', arguments: [...ignore('/e2e/', onServers), '--maxWorkers=2'] },
   { name: 'end to end', folder: 'e2e', arguments: ['--testPathPatterns', '/e2e/', ...ignore('/e2e/(browser|distributed|faults)/'), '--runInBand'] },
   { name: 'browser', folder: 'e2e/browser', needsBrowser: true, arguments: ['--testPathPatterns', '/e2e/browser/', '--runInBand'] },
-  { name: 'servers', needsServers: true, arguments: ['--testPathPatterns', onServers, '--runInBand'] },
+  // Some wait for servers of their own to come and go, and the others need not wait for that.
+  { name: 'servers', needsServers: true, arguments: ['--testPathPatterns', onServers, '--maxWorkers=2'] },
   {
     name: 'end to end, distributed',
     folder: 'e2e',
