@@ -64,7 +64,7 @@ export class AccessCache {
     private readonly rows: Rows,
     views: Pick<Views, 'watch'>,
   ) {
-    views.watch(accessView.name, { changed: (changes) => this.#forget(changes), replaced: () => this.#forgetAll() })
+    views.watch(accessView.name, { changed: (changes) => this.#forget(changes), outdated: () => this.#forgetAll() })
   }
 
   /** What is known without asking the rows. */

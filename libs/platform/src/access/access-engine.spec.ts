@@ -57,7 +57,7 @@ class Fixture {
     this.#watcher = undefined
     await this.happens(...given)
     this.#watcher = watcher
-    watcher?.replaced()
+    watcher?.outdated()
   }
 
   assign(tenant: string, assignee: string, role: string, organization?: string): Promise<void> {

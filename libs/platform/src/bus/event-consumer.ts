@@ -78,6 +78,11 @@ export abstract class EventConsumer {
   /** Told of an event that could not be processed, so that its stream is parked. */
   protected onParked(_event: StoredEvent, _error: unknown): void {}
 
+  /** What is written with the changes of a parked event that went through after all. */
+  protected afterRetry(_event: StoredEvent): Changes {
+    return []
+  }
+
   /** Works on a parked event once more; the changes are written in it. */
   protected again(_event: StoredEvent, work: () => Promise<void>): Promise<void> {
     return work()
@@ -281,7 +286,7 @@ export abstract class EventConsumer {
   /** Writes the changes of a parked event together with the one that unparks it. */
   async #redo(event: StoredEvent, unpark: RowChange<any>, look: Look): Promise<void> {
     const changes = await this.alone(event, look)
-    const result = await this.rows.apply([...changes, unpark], undefined, look)
+    const result = await this.rows.apply([...changes, unpark, ...this.afterRetry(event)], undefined, look)
     if (result.applied) this.#tell(changes)
     else if (result.because === 'stale') throw new StaleLook()
     // `unpark` fails where another copy tried the same event meanwhile: what is left of the stream is read again.

@@ -118,7 +118,7 @@ test('a generation that takes over is read whole: what is not in it is gone, wha
   source.stored.set('c', row('c', 2))
   source.failures = 1
   const open = held()
-  source.watcher?.replaced()
+  source.watcher?.outdated()
   await until(() => source.reads > 2, 'the rows to be asked for')
   expect([...seen.keys()]).toEqual(['a', 'b'])
   open()
@@ -130,7 +130,7 @@ test('the first reading that fails is told, and nothing is asked for after the e
   await expect(start()).rejects.toThrow('away')
   source.views.closed = true
   const { reads } = source
-  source.watcher?.replaced()
+  source.watcher?.outdated()
   await new Promise(setImmediate)
   expect(source.reads).toBe(reads)
 })

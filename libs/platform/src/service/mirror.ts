@@ -83,7 +83,7 @@ export const mirror = async <R extends object>(
     changed: (changes) => {
       for (const one of changes) takeChange(one)
     },
-    replaced: readAgain,
+    outdated: readAgain,
   })
   return reading
 }

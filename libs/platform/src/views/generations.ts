@@ -5,7 +5,7 @@
 import { insert, patch, put } from './changes.js'
 import type { ViewDefinition } from './define-view.js'
 import { physical, viewPointers } from './live-tables.js'
-import { defineTable, type Rows, type TableDefinition } from './rows.js'
+import { defineTable, type RowChange, type Rows, type TableDefinition } from './rows.js'
 
 export interface VersionRow {
   readonly view: string
@@ -20,6 +20,8 @@ export interface VersionRow {
   readonly retired: readonly { readonly generation: number; readonly at: number }[]
   /** When a copy last said that it runs this version, in milliseconds since 1970. */
   readonly usedAt: number
+  /** Id of the event that was parked and went through last, in any copy. */
+  readonly retried?: string
   readonly tables: readonly Pick<TableDefinition, 'name' | 'durability'>[]
 }
 
@@ -33,6 +35,10 @@ const unusedMs = 600_000
 const usedMs = 60_000
 
 const keyOf = (view: Pick<VersionRow, 'view' | 'version'>): string => `${view.view}/${view.version}`
+
+/** The change that tells the copies of a version that an event which was parked has gone through. */
+export const retriedIn = (view: Pick<ViewDefinition, 'name' | 'version'>, event: string): RowChange<any> =>
+  patch(viewVersions, keyOf({ view: view.name, version: view.version }), { retried: event })
 
 export class Generations {
   constructor(private readonly rows: Rows) {}

@@ -13,6 +13,7 @@ import { messageAttributes, spanOfEvent } from '../telemetry/event-spans.js'
 import type { Log } from '../telemetry/log.js'
 import { tracing, type RunningSpan } from '../telemetry/tracing.js'
 import type { Changes, Current, EventHandler, ViewDefinition, ViewHandler } from './define-view.js'
+import { retriedIn } from './generations.js'
 import { MappedRows, physical } from './live-tables.js'
 import type { RowChange, Rows, TableDefinition } from './rows.js'
 
@@ -133,6 +134,11 @@ export class ViewRunner extends EventConsumer {
       span.end(error)
       throw error
     }
+  }
+
+  /** No event tells the caches of other copies that a parked one has gone through: they heard of it when it came. */
+  protected override afterRetry(event: StoredEvent): Changes {
+    return this.rows.shared ? [retriedIn(this.view, event.id)] : []
   }
 
   concerns(event: StoredEvent): boolean {

@@ -28,8 +28,8 @@ export interface ViewStatus extends ConsumerStatus {
 export interface ViewWatcher {
   /** Called after changes are committed, before whoever waits for them goes on. Of what another copy changed it is only told which rows they are. */
   changed(changes: Changes): void
-  /** Readers have another generation of the view from now on: what is remembered may not be so in it. */
-  replaced(): void
+  /** What is remembered may not be so any more: readers have another generation of the view from now on, or another copy got a parked event through. */
+  outdated(): void
 }
 
 /** How often a copy looks what the others have built, in milliseconds. */
@@ -44,6 +44,8 @@ export class Views {
   readonly #hearers = new Map<string, (event: StoredEvent) => void>()
   /** By view, where there are several copies: `context:p` → the last event heard that concerned it. */
   readonly #concerns = new WeakMap<ViewRunner, Map<string, number>>()
+  /** By view, the event that was parked and went through last, as far as this copy knows. */
+  readonly #retried = new Map<string, string | undefined>()
   readonly #generations: Generations
   #follower: Follower | undefined
   #timer: NodeJS.Timeout | undefined
@@ -82,7 +84,8 @@ export class Views {
 
   async #startView(view: ViewDefinition): Promise<void> {
     const newest = await this.#generations.newest(view.name)
-    const { live, building } = await this.#generations.of(view)
+    const { live, building, retried } = await this.#generations.of(view)
+    this.#retried.set(view.name, retried)
     // Where nothing is there to be read meanwhile, readers have the new one from its first event on.
     const now = live !== 0 ? live : newest === undefined ? building : 0
     if (now === 0) for (const table of view.tables) this.tables.set(table, newest as number)
@@ -124,7 +127,10 @@ export class Views {
     if (former) await this.#stop(former)
   }
 
-  /** Where there are several copies: takes what another copy built, says that this one is there, removes what nobody reads. */
+  /**
+   * Where there are several copies: takes what another copy built, and forgets what another copy changed without an event; says that this one is there, removes
+   * what nobody reads.
+   */
   async align(now = Date.now()): Promise<void> {
     const all = await this.#generations.all()
     for (const view of this.definitions) {
@@ -132,7 +138,9 @@ export class Views {
       // A copy that was held up for long may find its version cleared away.
       const own = found && (found.live !== 0 || found.building !== 0) ? found : await this.#generations.of(view)
       await this.#generations.used(own)
-      const { live } = own
+      const { live, retried } = own
+      if (retried !== this.#retried.get(view.name)) this.#forgetAll(view.name)
+      this.#retried.set(view.name, retried)
       const mine = this.#live.get(view.name)
       if (mine && live > mine.generation && !this.#building.has(view.name)) await this.#replace(view, await this.#run(view, live))
       await this.#generations.clear(view, now, all)
@@ -154,7 +162,11 @@ export class Views {
       for (const watcher of this.#watchersOf(view.name)) watcher.changed(changes)
     })
     // What the new one has done before, nobody was told.
-    for (const watcher of this.#watchersOf(view.name)) watcher.replaced()
+    this.#forgetAll(view.name)
+  }
+
+  #forgetAll(view: string): void {
+    for (const watcher of this.#watchersOf(view)) watcher.outdated()
   }
 
   /** The new runner has passed everything that the live one has done, or that was in the log when it began. */

@@ -70,6 +70,6 @@ test('a view says what is to be forgotten', () => {
   watcher?.changed([{ op: 'remove-all', table: {} as never, index: 'i', where: {} }])
   expect(left()).toEqual([])
   fill()
-  watcher?.replaced()
+  watcher?.outdated()
   expect(left()).toEqual([])
 })

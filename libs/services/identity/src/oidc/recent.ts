@@ -65,7 +65,7 @@ export class Recent<V> {
           else this.clear()
         }
       },
-      replaced: () => this.clear(),
+      outdated: () => this.clear(),
     })
   }
 

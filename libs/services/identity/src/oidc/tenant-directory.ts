@@ -29,7 +29,7 @@ export class TenantDirectory {
           for (const listener of this.#listeners) listener(key)
         }
       },
-      replaced: () => {
+      outdated: () => {
         this.#byId.clear()
         this.#idOfSlug.clear()
         for (const listener of this.#listeners) listener()
