@@ -116,9 +116,10 @@ export class Leases {
 
   async #beat(): Promise<void> {
     const sent = performance.now()
-    await this.#leases.updateOne({ _id: this.#me }, { $inc: { beat: 1 } }, { upsert: true })
-    if (this.#held.size > 0) await this.#leases.updateMany({ holder: this.#me }, { $inc: { beat: 1 } })
+    await this.#leases.updateMany({ $or: [{ _id: this.#me }, { holder: this.#me }] }, { $inc: { beat: 1 } })
     const docs = await this.#leases.find().toArray()
+    // The first time, and where the others have forgotten this copy.
+    if (!docs.some(({ _id }) => _id === this.#me)) await this.#leases.updateOne({ _id: this.#me }, { $inc: { beat: 1 } }, { upsert: true })
     const now = performance.now()
     for (const doc of docs) this.#observe(doc, now)
     const copies = docs.filter(({ _id }) => _id.startsWith('c:') && _id !== this.#me)

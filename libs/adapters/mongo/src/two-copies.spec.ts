@@ -86,6 +86,17 @@ whereMongo('several copies on one database', (url) => {
     await until(() => held(second).length === 7)
   })
 
+  test('who holds partitions raises their counters with its own', async () => {
+    const db = await bench.db()
+    const options = { partitions: 7, beatMs: 50 }
+    const [first, second] = [await bench.open(db, options), await bench.open(db, options)]
+    await until(() => held(first).length === 4 && held(second).length === 3)
+    const beats = async () => new Map((await db.collection<{ _id: string; beat: number }>('leases').find().toArray()).map(({ _id, beat }) => [_id, beat]))
+    const before = await beats()
+    expect([...before.keys()].filter((id) => id.startsWith('p:'))).toHaveLength(7)
+    await until(async () => [...(await beats())].every(([id, beat]) => beat >= (before.get(id) ?? 0) + 8))
+  })
+
   test('the partitions of a holder that was killed are taken over, and what it left is published', async () => {
     const db = await bench.db()
     const victim = await bench.open(db)
