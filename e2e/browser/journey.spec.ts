@@ -14,7 +14,7 @@ import { call, expectStatus } from '../support/http.js'
 import { eventually } from '../support/parallel.js'
 import { expectEachStepOnce, settledCounts } from '../support/story.js'
 import { System } from '../support/system.js'
-import { managementApi, type Tenant } from '../support/tenant.js'
+import { clientKnown, managementApi, type Tenant } from '../support/tenant.js'
 import { machineToken, type MachineClient } from '../support/tokens.js'
 import { expectAccessible } from './accessible.js'
 
@@ -82,6 +82,7 @@ const secondApplication = async () => {
   const application = (await api('POST', '/api/v1/admin/applications', { name: 'Second' })).json.id
   const settings = { name: 'Second', kind: 'spa', firstParty: true, grantTypes: ['authorization_code', 'refresh_token'], redirectUris: [redirect] }
   const { id } = (await api('POST', '/api/v1/admin/clients', { application, settings })).json
+  await clientKnown(management.issuer, id)
   const config = await oidc.discovery(new URL(management.issuer), id, undefined, oidc.None(), { execute: [oidc.allowInsecureRequests] })
   return { config, redirect }
 }
@@ -97,6 +98,7 @@ const getInto = async (page: Page, { config, redirect }: Awaited<ReturnType<type
     code_challenge_method: 'S256',
   })
   await page.goto(url.href)
+  if (!page.url().startsWith(redirect)) throw new Error(`not at the application: ${await page.locator('body').innerText()}`)
   return oidc.authorizationCodeGrant(config, new URL(page.url()), { pkceCodeVerifier })
 }
 

@@ -5,7 +5,7 @@ import * as oidc from 'openid-client'
 import { chromium, type Browser } from 'playwright-core'
 import { System } from '../support/system.js'
 import { expectAccessible } from './accessible.js'
-import { authorizationUrl, mailTo, makeTenant, type Tenant } from '../support/tenant.js'
+import { authorizationUrl, clientKnown, mailTo, makeTenant, type Tenant } from '../support/tenant.js'
 
 let system: System
 let tenant: Tenant
@@ -21,6 +21,7 @@ beforeAll(async () => {
   callback = `http://127.0.0.1:${(application.address() as AddressInfo).port}/callback`
   const settings = { name: 'Web shop', kind: 'spa', grantTypes: ['authorization_code', 'refresh_token'], redirectUris: [callback] }
   const { id } = (await tenant.api('POST', '/api/v1/admin/clients', { application: tenant.application, settings })).json
+  await clientKnown(tenant.issuer, id)
   const config = await oidc.discovery(new URL(tenant.issuer), id, undefined, oidc.None(), { execute: [oidc.allowInsecureRequests] })
   tenant = { ...tenant, client: id, config }
   browser = await chromium.launch({ executablePath: process.env.PAVAN_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })

@@ -67,11 +67,14 @@ export const makeTenant = async (system: System, name: string): Promise<Tenant> 
     postLogoutRedirectUris: [`${callback}/bye`],
   }
   const client = (await api('POST', '/api/v1/admin/clients', { application, settings })).json.id
-  // The client comes to the issuer by an event too.
-  await eventually(async () => (await call(`${issuer}/auth?client_id=${client}`)).text.includes('response_type') || undefined)
+  await clientKnown(issuer, client)
   const config = await oidc.discovery(new URL(issuer), client, undefined, oidc.None(), { execute: [oidc.allowInsecureRequests] })
   return { id, slug, issuer, api, token, application, client, config }
 }
+
+/** A new client comes to its issuer by an event. */
+export const clientKnown = (issuer: string, client: string): Promise<unknown> =>
+  eventually(async () => (await call(`${issuer}/auth?client_id=${client}`)).text.includes('response_type') || undefined)
 
 /** The newest mail to an address, once there is one; with a tenant only of that one, for the mailbox is everybody's. */
 export const mailTo = async (
