@@ -13,13 +13,8 @@ export class KnownHere<V> {
   }
 
   /** The value that is known, or what `look` finds. What is not there (`undefined`) is looked for each time. */
-  async of(key: string, look: () => Promise<V | undefined>): Promise<V | undefined> {
-    const known = this.#recent?.get(key)
-    if (known !== undefined) return known
-    const keep = this.watch()
-    const found = await look()
-    if (found !== undefined) keep(key, found)
-    return found
+  of(key: string, look: () => Promise<V | undefined>): Promise<V | undefined> {
+    return this.#recent ? this.#recent.through(key, look) : look()
   }
 
   /** For a look-up that shows more than what is known here: what it answers keeps a value, unless something has changed since. */

@@ -28,6 +28,7 @@ import { Recent } from './recent.js'
 import { rememberOrigin } from './request-origin.js'
 import { SessionAdapter } from './session-adapter.js'
 import { TenantDirectory, type Tenant } from './tenant-directory.js'
+import { tenantsView } from './tenants.view.js'
 import { TokenFacts } from './token-facts.js'
 import { WaitingInteractions } from './waiting-interactions.js'
 
@@ -84,7 +85,7 @@ export class Providers {
     @Inject(Log) private readonly log: Log,
   ) {
     this.#base = new URL(tenants.baseUrl)
-    tenants.onChange((tenant) => (tenant === undefined ? this.#kept.clear() : this.#kept.delete(tenant)))
+    this.#kept.keepFresh(views, tenantsView.name)
     notices.sendBy((notice) => this.#tellClient(notice))
     signingKeys.onRotated((tenant) => this.#kept.delete(tenant))
     // Another copy of the service made or rotated keys.

@@ -14,27 +14,15 @@ const remembered = 10_000
 @Injectable()
 export class TenantDirectory {
   readonly #byId = new Recent<Tenant>(remembered)
+  /** A slug never becomes another tenant's. */
   readonly #idOfSlug = new Recent<string>(remembered)
-  readonly #listeners = new Set<(tenant?: string) => void>()
 
   constructor(
     @Inject(Rows) private readonly rows: Rows,
     @Inject(Views) views: Views,
     @Inject(ServiceDirectory) private readonly services: ServiceDirectory,
   ) {
-    views.watch(tenantsView.name, {
-      changed: (changes) => {
-        for (const { key } of changes as readonly { key: string }[]) {
-          this.#byId.delete(key)
-          for (const listener of this.#listeners) listener(key)
-        }
-      },
-      outdated: () => {
-        this.#byId.clear()
-        this.#idOfSlug.clear()
-        for (const listener of this.#listeners) listener()
-      },
-    })
+    this.#byId.keepFresh(views, tenantsView.name)
   }
 
   async bySlug(slug: string): Promise<Tenant | undefined> {
@@ -59,10 +47,5 @@ export class TenantDirectory {
   /** Resource indicator of the management API. */
   get apiIndicator(): string {
     return `${this.baseUrl}/api`
-  }
-
-  /** Called with the id of a tenant whose row changed; without one, any of them may have. */
-  onChange(listener: (tenant?: string) => void): void {
-    this.#listeners.add(listener)
   }
 }
