@@ -17,7 +17,7 @@ const againMs = 100
 
 /** Calls back for every row that there is, and again after every change; `undefined` says that the row is gone. */
 export const mirror = async <R extends object>(
-  source: { readonly rows: Rows; readonly views: Pick<Views, 'watch' | 'closed'> },
+  source: { readonly rows: Rows; readonly views: Pick<Views, 'watch' | 'closed' | 'log'> },
   what: Mirrored<R>,
   change: (key: string, row: R | undefined) => void,
 ): Promise<void> => {
@@ -58,10 +58,11 @@ export const mirror = async <R extends object>(
   }
   /** What is not read now would be wrong until it changes again. */
   const untilRead = async (read: () => Promise<void>): Promise<void> => {
-    while (!source.views.closed) {
+    for (let attempt = 1; !source.views.closed; attempt++) {
       try {
         return await read()
-      } catch {
+      } catch (error) {
+        if (attempt === 1) source.views.log.warn({ view: what.view, error }, 'rows that are kept in memory could not be read; they may be old until they can')
         await pause(againMs, undefined, { ref: false })
       }
     }

@@ -10,7 +10,7 @@ import { ServiceUnderTest, user } from '../testing/service-under-test.js'
 import { sharedAdapters } from '../testing/shared-adapters.js'
 import { until } from '../testing/until.js'
 import { keyOf } from './changes.js'
-import { defineView } from './define-view.js'
+import { defineView, type Changes } from './define-view.js'
 import { defineTable, type RowChange } from './rows.js'
 import { ViewRunner } from './view-runner.js'
 
@@ -124,7 +124,7 @@ test('a cache is told of an event when the view that took over meanwhile has don
   const waits = jest.spyOn(ViewRunner.prototype, 'doneElsewhere')
   const seen: Promise<NoteRow | undefined>[] = []
   const key = (id: string) => keyOf('ten_a', id)
-  const changed = (changes: readonly RowChange<any>[]) => {
+  const changed = (changes: Changes) => {
     for (const change of changes) if ('key' in change) seen.push(other().core.rows.get(notes, change.key))
   }
   other().core.views.watch(notesView.name, { changed, outdated: () => {} })
@@ -169,10 +169,12 @@ test('what one copy parks another one retries, and the stream goes on in both', 
 })
 
 test('a cache forgets what another copy changes when it gets a parked event through', async () => {
-  const { process } = ViewRunner.prototype as any
+  // It is protected, and each runner takes its handlers when it is made.
+  const prototype = ViewRunner.prototype as unknown as { process(...given: unknown[]): unknown }
+  const { process } = prototype
   let failing = true
-  jest.spyOn(ViewRunner.prototype as any, 'process').mockImplementation(function (this: ViewRunner, ...given) {
-    if (failing && this.view.name === notesView.name) throw new TypeError('a view that cannot take it')
+  jest.spyOn(prototype, 'process').mockImplementation(function (this: unknown, ...given) {
+    if (failing && (this as ViewRunner).view.name === notesView.name) throw new TypeError('a view that cannot take it')
     return process.apply(this, given)
   })
   const { position, body } = await write(one(), 'parked')

@@ -57,7 +57,7 @@ export class Views {
     private readonly tables: LiveTables,
     private readonly cipher: EventCipher,
     private readonly transport: BusTransport,
-    private readonly log: Log,
+    readonly log: Log,
     private readonly blindIndex: () => Promise<BlindIndex>,
     /** Names this copy of the service. */
     private readonly copy: string,
