@@ -4,7 +4,9 @@ import { roleAssigned, sessionStarted, signInSucceeded, userEmailVerified, userR
 import { sqliteAdapters } from '@pavan/sqlite'
 import type { CallerIdentity } from '@pavan/platform/http/caller.js'
 import { bareService, ServiceBench } from '@pavan/platform/testing/service-bench.js'
+import { Rows } from '@pavan/platform/views/rows.js'
 import { Views } from '@pavan/platform/views/views.js'
+import { searchTokens } from './profile/profiles.view.js'
 import { profilesService } from './profiles.service.js'
 
 const clock = new ManualClock(Date.UTC(2026, 10, 24, 12))
@@ -140,6 +142,24 @@ describe('search', () => {
     expect(await found('smith')).toEqual([user])
     expect((await call(admin(), 'GET', '?query=x')).status).toBe(400)
     expect((await call(self(user), 'GET', '?query=zoe')).status).toBe(403)
+  })
+
+  it('keeps no word that a person has changed', async () => {
+    const user = await register('nora.words@search.example', 'Nora Words')
+    const words = async () => {
+      const { items } = await bench
+        .host('profiles')
+        .get(Rows)
+        .find(searchTokens, { index: 'byUser', where: { tenant: 'ten_a', user }, limit: 500 })
+      return items.map(({ token }) => token).sort()
+    }
+    const rename = async (name: string) => seen((await call(self(user), 'PATCH', '/me', { attributes: { name } })).headers.get('pavan-position') as string)
+    const before = await words()
+    expect(before.length).toBeGreaterThan(5)
+    await rename('Nora Otherwise')
+    expect(await words()).not.toEqual(before)
+    await rename('Nora Words')
+    expect(await words()).toEqual(before)
   })
 
   it('comes in pages without loss', async () => {

@@ -1,7 +1,11 @@
 /** Client secrets and signing keys over HTTP, and the operator's file. */
+import { clientSecretRevoked } from '@pavan/contracts'
+import { Clock, orThrow } from '@pavan/kernel'
 import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import * as oidc from 'openid-client'
 import { user } from '@pavan/platform/testing/service-under-test.js'
+import { Aggregates } from '@pavan/platform/events/aggregates.js'
+import { Ids } from '@pavan/platform/service/ids.js'
 import { AccessEngine } from '@pavan/platform/access/access-engine.js'
 import { SigningKeyMaker } from '../signing-key/signing-keys.js'
 import { machine, ProviderUnderTest, spa } from '../spec/provider-under-test.js'
@@ -46,6 +50,16 @@ test('two secrets of a client are valid at once, a third is refused, and a revok
   expect(await works('secrets', id, second.body.secret)).toBe(true)
 })
 
+test('a secret that another copy of the service revokes is refused when its event has come', async () => {
+  const tenant = await system.tenant('elsewhere')
+  const { id, secret } = await system.client(tenant, 'elsewhere', machine)
+  expect(await works('elsewhere', id, secret as string)).toBe(true)
+  const { body } = await system.service.call('GET', `/api/v1/identity/clients/${id}/secrets`, { as: user(tenant, 'usr_admin') })
+  const revoked = clientSecretRevoked.of({ data: { secretId: body.items[0].id } })
+  await system.service.tell('identity', { tenant, category: 'client-credentials', id }, revoked)
+  expect(await works('elsewhere', id, secret as string)).toBe(false)
+})
+
 test('public clients keep no secret; unknown ones are not found; the first secret is handed out once', async () => {
   const tenant = await system.tenant('first')
   const as = user(tenant, 'usr_admin')
@@ -83,6 +97,18 @@ test('a rotated key is published before it signs, and the old one verifies on', 
   expect(kidOf(after)).not.toBe(kidOf(before))
   const jwks = createRemoteJWKSet(new URL(`${system.issuer('keys-now')}/jwks`))
   for (const jwt of [before, after]) await jwtVerify(jwt, jwks, { issuer: system.issuer('keys-now'), audience: `${system.baseUrl}/api` })
+})
+
+test('a key that another copy of the service rotates signs when its event has come', async () => {
+  const tenant = await system.tenant('keys-elsewhere')
+  const { config } = await system.client(tenant, 'keys-elsewhere', machine)
+  const kid = async () => decodeProtectedHeader((await oidc.clientCredentialsGrant(config)).access_token).kid
+  const before = await kid()
+  // As in another process: nobody here listens to it.
+  const elsewhere = new SigningKeyMaker(system.get(Aggregates), system.get(Clock), system.get(Ids))
+  const { position } = orThrow(await elsewhere.rotate(tenant, 0, { actor: { type: 'system', id: 'spec' } }))
+  await system.service.core.views.waitFor(position)
+  expect(await kid()).not.toBe(before)
 })
 
 test('no private key and no hash of a secret is in what other services hear', async () => {
