@@ -123,7 +123,7 @@ export class MongoRows extends Rows {
       const shape = shapeOf(table)
       const { collection } = shape
       const found = await this.#lookups.one(collection, idOf(key))
-      const doc = found?.l === undefined ? found : await this.#commits.read(collection, found)
+      const doc = !found || this.#commits.isSettled(found) ? found : await this.#commits.read(collection, found)
       // Most who read a row by its key are about to change it.
       if (doc && doc.l === undefined) this.#recentOf(shape).read(collection, doc)
       const json = liveJson(doc, this.#clock.now())
@@ -140,8 +140,9 @@ export class MongoRows extends Rows {
       const recent = sure ? undefined : this.#recentOf(shape).get(shape.collection, id)
       if (recent) return { shape, id, doc: recent, sure: false }
       const stored = await this.#lookups.one(shape.collection, id)
-      if (unsettled) return { shape, id, doc: stored, sure: false }
-      const doc = stored?.l === undefined ? stored : await this.#commits.free(shape.collection, stored)
+      if (!stored || this.#commits.isSettled(stored)) return { shape, id, doc: stored, sure: !unsettled }
+      if (unsettled) return { shape, id, doc: await this.#commits.unsettled(stored), sure: false }
+      const doc = await this.#commits.free(shape.collection, stored)
       return { shape, id, doc, sure: true }
     })
   }
@@ -166,7 +167,7 @@ export class MongoRows extends Rows {
         )
         const page = docs.slice(0, wanted)
         for (const one of page) {
-          const doc = one.l === undefined ? one : await this.#commits.read(shape.collection, one)
+          const doc = this.#commits.isSettled(one) ? one : await this.#commits.read(shape.collection, one)
           const json = liveJson(doc, now)
           const text = doc?.[at]
           if (json !== undefined && text !== undefined && text >= range.from && text < range.to) items.push(JSON.parse(json) as R)
@@ -333,7 +334,7 @@ export class MongoRows extends Rows {
   async #free(shape: RowShape, read: () => Promise<RowDoc[]>): Promise<RowDoc[]> {
     const found: RowDoc[] = []
     for (const doc of await persist(read)) {
-      const free = doc.l === undefined ? doc : await this.#commits.free(shape.collection, doc)
+      const free = this.#commits.isSettled(doc) ? doc : await this.#commits.free(shape.collection, doc)
       if (free) found.push(free)
     }
     return found
@@ -380,7 +381,7 @@ export class MongoRows extends Rows {
     if (known) {
       const rows = this.#commits.rows(shape.collection)
       for await (const doc of rows.find({ d: { $exists: false } })) {
-        if (doc.r === undefined) continue
+        if (doc.r === undefined || (doc.s !== undefined && !(await this.#commits.unsettled(doc)))) continue
         const row = JSON.parse(doc.r) as JsonRow
         const image = imageOf(shape, doc._id, row, doc.r)
         await this.#commits.settleBefore([{ doc }])
@@ -409,12 +410,14 @@ export class MongoRows extends Rows {
 }
 
 /** The document that a write has left. */
-const docAfter = (entry: Entry, image: Image, { v, root, p }: Written): RowDoc => ({
+const docAfter = (entry: Entry, image: Image, { v, root, mark }: Written): RowDoc => ({
   _id: entry.id,
   ...image,
   v,
   ...(entry.doc ? { w: writersOf(entry.doc) } : {}),
-  ...(p && entry === root ? { p } : {}),
+  ...(entry.doc?.q ? { q: entry.doc.q } : {}),
+  ...(entry.doc?.z ? { z: entry.doc.z } : {}),
+  ...(entry === root ? mark : {}),
 })
 
 const checkpointKey = ({ consumer, context, p }: Pick<Checkpoint, 'consumer' | 'context' | 'p'>, durability: Durability): string =>

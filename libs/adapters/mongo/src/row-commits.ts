@@ -2,7 +2,8 @@
  * Changes of several documents as one, without a transaction of the server.
  *
  * 1. All documents but one are locked, each by one write, conditional on what was read: an existing one keeps its row and gets the next one beside it, a
- *    new one is inserted as it will be, marked as not yet born. Each lock names the document that is left: the root.
+ *    new one is inserted as it will be, marked as not yet born. Each lock names the document that is left: the root. Where that is a checkpoint, new ones
+ *    need no lock that is taken away: see row-epochs.ts.
  * 2. The write of the root decides. It is conditional on what was read, too, and leaves in the root which change that was. Who is tired of waiting for it
  *    touches the root before: then the condition does not hold any more.
  * 3. Everybody who meets a lock can finish or undo it alone: the root says which, and each step is conditional on the lock. A root is not written
@@ -13,8 +14,9 @@
 import { acknowledged, durable, nonce, prepare, type Collection, type Db } from './database.js'
 import { separator } from './ordered-text.js'
 import { atMost, duplicatesOf, isDuplicate, pause, persist } from './retry.js'
-import { changeTo, checkpoints, markOf, removal, shapeOf, writersOf, type Decided, type Durability, type Image, type RowDoc } from './row-shape.js'
+import { changeTo, markOf, removal, writersOf, type Decided, type Durability, type Image, type Mark, type RowDoc } from './row-shape.js'
 import { entryImage, type Entry } from './row-plan.js'
+import { beginningOf, checkpointCollection, RowEpochs } from './row-epochs.js'
 import mongoose from 'mongoose'
 
 /** What a lock says: which change it belongs to, and where that is decided. */
@@ -24,7 +26,7 @@ type Lock = Required<Pick<RowDoc, 'l' | 'o'>>
 export interface Written {
   readonly v: string
   readonly root: Entry
-  readonly p?: Decided
+  readonly mark: Mark
 }
 
 /** What documents of a big change shall be. To update each is dear: they are locked by one command, and the images lie here until the decision. */
@@ -60,6 +62,7 @@ export class RowCommits {
   readonly #loose = new Set<Promise<unknown>>()
   /** Changes that this process knows to be finished, the oldest first. */
   readonly #finished = new Set<string>()
+  readonly #epochs: RowEpochs
 
   constructor(
     db: Db,
@@ -68,6 +71,7 @@ export class RowCommits {
   ) {
     this.#db = db
     this.#parts = db.collection<Part>('parts_of_rows')
+    this.#epochs = new RowEpochs((collection) => this.rows(collection), this.#collections, now)
   }
 
   async prepare(): Promise<void> {
@@ -96,31 +100,49 @@ export class RowCommits {
     await this.settleBefore(entries)
     const v = nonce()
     const root = rootOf(entries)
-    if (entries.length === 1) return (await this.#one(root, v, durability)) ? { v, root } : undefined
-    const members = byCollection(entries.filter((entry) => entry !== root))
-    const p: Decided = { i: v, c: [...members.keys()] }
+    if (entries.length === 1) return (await this.#one(root, v, durability)) ? { v, root, mark: {} } : undefined
+    const others = entries.filter((entry) => entry !== root)
+    const begun = others.some(({ doc }) => !doc) ? await this.#epochs.begin(root) : undefined
+    const fresh = byCollection(begun ? others.filter(({ doc }) => !doc) : [])
+    const members = byCollection(begun ? others.filter(({ doc }) => doc) : others)
+    const p: Decided | undefined = members.size > 0 ? { i: v, c: [...members.keys()] } : undefined
+    const mark: Mark = { ...(p ? { p } : {}), ...begun?.progress }
+    const undo = () => Promise.all([this.#undo(v, members.keys()), this.#remove(v, fresh)])
     try {
-      if (!(await this.#lock({ l: v, o: [root.shape.collection, root.id] }, members, durability))) {
-        await this.#undo(v, p.c)
+      const prepared = await Promise.all([
+        this.#lock({ l: v, o: [root.shape.collection, root.id] }, members, durability),
+        ...[...fresh].map(([collection, some]) => this.#insert(collection, some, { v, s: begun?.text }, durability)),
+      ])
+      if (!prepared.every(Boolean)) {
+        await undo()
         return undefined
       }
     } catch (error) {
-      // Whether some are locked is not known. Nobody else can decide for this id, so they may be unlocked; what comes late is undone by whoever meets it.
-      await this.#undo(v, p.c).catch(() => undefined)
+      // Whether some are there is not known. Nobody else can decide for this id, so they may be taken away; what comes late is undone by whoever meets it.
+      if (begun) this.#epochs.lost(root.id)
+      await undo().catch(() => undefined)
       throw error
     }
-    if (!(await this.#one(root, v, durability, p))) {
-      await this.#undo(v, p.c)
-      return undefined
+    try {
+      if (!(await this.#one(root, v, durability, mark))) {
+        await undo()
+        return undefined
+      }
+    } catch (error) {
+      if (begun) this.#epochs.lost(root.id)
+      throw error
     }
-    await this.#finish(v, members, durability)
-    this.#noteFinished(v)
+    if (begun) this.#epochs.decided(root.id, begun)
+    if (p) {
+      await this.#finish(v, members, durability)
+      this.#noteFinished(v)
+    }
     if ([...members.values()].some(inPartsToo)) this.#later(this.#parts.deleteMany({ of: v }))
-    return { v, root, p }
+    return { v, root, mark }
   }
 
   /** One document, conditional on what was read; false when it is not so any more. */
-  async #one(entry: Entry, v: string, durability: Durability, p?: Decided): Promise<boolean> {
+  async #one(entry: Entry, v: string, durability: Durability, mark: Mark = {}): Promise<boolean> {
     const { id: _id, doc } = entry
     const rows = this.rows(entry.shape.collection)
     const image = entryImage(entry)
@@ -133,14 +155,14 @@ export class RowCommits {
       }
       if (!doc) {
         try {
-          await rows.insertOne({ _id, ...(image as Image), v, ...(p ? { p } : {}) }, concern(durability))
+          await rows.insertOne({ _id, ...(image as Image), v, ...mark }, concern(durability))
           return true
         } catch (error) {
           if (!isDuplicate(error)) throw error
           return isMine(await rows.findOne({ _id }), v)
         }
       }
-      const change = image ? changeTo(doc, image, v, p) : markOf(doc, v, this.now(), p)
+      const change = image ? changeTo(doc, image, v, mark) : markOf(doc, v, this.now(), mark.p)
       const { matchedCount } = await rows.updateOne({ _id, v: doc.v, l: unlocked }, change as never, concern(durability))
       return matchedCount === 1 || isMine(await rows.findOne({ _id }), v)
     })
@@ -149,10 +171,10 @@ export class RowCommits {
   async #lock(lock: Lock, tables: ReadonlyMap<string, readonly Entry[]>, durability: Durability): Promise<boolean> {
     const locked = await Promise.all(
       [...tables].flatMap(([collection, entries]) => [
-        this.#lockNew(
-          lock,
+        this.#insert(
           collection,
           entries.filter(({ doc }) => !doc),
+          { v: lock.l, ...lock, b: true },
           durability,
         ),
         this.#lockExisting(
@@ -166,9 +188,10 @@ export class RowCommits {
     return locked.every(Boolean)
   }
 
-  async #lockNew(lock: Lock, collection: string, entries: readonly Entry[], durability: Durability): Promise<boolean> {
+  /** New documents, with what says that they are not there before the decision; false when one of them is there already. */
+  async #insert(collection: string, entries: readonly Entry[], beside: Omit<RowDoc, '_id'>, durability: Durability): Promise<boolean> {
     for (const some of chunks(entries)) {
-      const docs = some.map((entry): RowDoc => ({ _id: entry.id, ...(entryImage(entry) as Image), v: lock.l, ...lock, b: true }))
+      const docs = some.map((entry): RowDoc => ({ _id: entry.id, ...(entryImage(entry) as Image), ...beside }))
       try {
         await this.rows(collection).insertMany(docs, { ordered: false, ...concern(durability) })
       } catch (error) {
@@ -310,6 +333,20 @@ export class RowCommits {
     )
   }
 
+  /** Takes new documents away whose change is not decided and never will be. */
+  async #remove(v: string, tables: ReadonlyMap<string, readonly Entry[]>): Promise<void> {
+    await Promise.all(
+      [...tables].flatMap(([collection, entries]) =>
+        chunks(entries).map((some) => persist(() => this.rows(collection).deleteMany({ _id: { $in: some.map(({ id }) => id) }, v }))),
+      ),
+    )
+  }
+
+  /** Whether a document is known to be there, held by nobody. */
+  isSettled(doc: RowDoc): boolean {
+    return doc.l === undefined && this.#epochs.isThere(doc)
+  }
+
   /** The root of the change that holds a document, where it exists. */
   async #rootOf({ o }: RowDoc): Promise<RowDoc | null> {
     const [collection, _id] = o as Lock['o']
@@ -328,29 +365,52 @@ export class RowCommits {
       else undecided = id
       current = await persist(() => this.rows(collection).findOne({ _id: doc._id }))
     }
-    return current ?? undefined
+    return current && (await this.#epochs.look(current)).verdict === 'there' ? current : undefined
+  }
+
+  /** What lies there: as it was before where somebody holds it. Finishes nothing and waits for nobody. */
+  async unsettled(doc: RowDoc): Promise<RowDoc | undefined> {
+    return doc.l !== undefined || (await this.#epochs.look(doc)).verdict === 'there' ? doc : undefined
   }
 
   /** The document once nobody holds it; who holds it for too long is refused. */
   async free(collection: string, doc: RowDoc): Promise<RowDoc | undefined> {
     let current: RowDoc | null = doc
     const since = new Map<string, number>()
-    for (let attempt = 1; current?.l !== undefined; attempt++) {
-      const id: string = current.l
-      const root: RowDoc | null = await this.#rootOf(current)
-      if (root?.p?.i === id) await this.settle(id, [collection, ...root.p.c])
-      else if (performance.now() - (since.get(id) ?? since.set(id, performance.now()).get(id)!) > this.patienceMs) await this.#refuse(current, root)
-      else await pause(Math.random() * Math.min(50, 2 * attempt))
+    const isTired = (id: string) => performance.now() - (since.get(id) ?? since.set(id, performance.now()).get(id)!) > this.patienceMs
+    for (let attempt = 1; current; attempt++) {
+      if (current.l !== undefined) {
+        const id: string = current.l
+        const root: RowDoc | null = await this.#rootOf(current)
+        if (root?.p?.i === id) await this.settle(id, [collection, ...root.p.c])
+        else if (isTired(id)) await this.#refuse(current, root)
+        else await pause(Math.random() * Math.min(50, 2 * attempt))
+      } else {
+        const { verdict, root } = await this.#epochs.look(current)
+        if (verdict === 'there') return current
+        if (verdict === 'never' || (isTired(current.v) && (await this.#touch([checkpointCollection, beginningOf(current.s as string).root], root))))
+          await this.#removeOne(collection, current)
+        else await pause(Math.random() * Math.min(50, 2 * attempt))
+      }
       current = await persist(() => this.rows(collection).findOne({ _id: doc._id }))
     }
-    return current ?? undefined
+    return undefined
   }
 
-  /** Makes a root another one than its writer has read, and undoes the change, unless somebody was faster. */
+  async #removeOne(collection: string, { _id, v }: RowDoc): Promise<void> {
+    await persist(() => this.rows(collection).deleteOne({ _id, v, l: unlocked }))
+  }
+
+  /** Refuses the change that holds a document, unless it was decided meanwhile, and takes its locks away. */
   async #refuse({ l, o }: RowDoc, root: RowDoc | null): Promise<void> {
-    const [collection, _id] = o as Lock['o']
+    const place = o as Lock['o']
+    if (await this.#touch(place, root ?? undefined)) await this.#undo(l as string, new Set([...this.#collections, place[0]]))
+  }
+
+  /** Makes a root another one than its writer has read: then it decides nothing any more. False: somebody was faster. */
+  async #touch([collection, _id]: Lock['o'], root: RowDoc | undefined): Promise<boolean> {
     const rows = this.rows(collection)
-    const refused = await persist(async () => {
+    return persist(async () => {
       if (root) return (await rows.updateOne({ _id, v: root.v }, { $set: { v: nonce(), w: writersOf(root) } }, concern('full'))).matchedCount === 1
       return rows.insertOne({ _id, d: true, e: this.now() + keepMs, v: nonce() }, concern('full')).then(
         () => true,
@@ -360,7 +420,6 @@ export class RowCommits {
         },
       )
     })
-    if (refused) await this.#undo(l as string, new Set([...this.#collections, collection]))
   }
 
   /** Parts of changes that nobody can be at work on any more. */
@@ -380,8 +439,6 @@ export class RowCommits {
 
 /** Whether a document has been written by the attempt of that id. */
 export const isMine = (doc: RowDoc | null, v: string): boolean => doc !== null && (doc.v === v || doc.w?.includes(v) === true)
-
-const checkpointCollection = shapeOf(checkpoints).collection
 
 /**
  * The document whose write decides. A checkpoint is written by one copy at a time, which knows what it has decided; one that is there and stays needs no mark

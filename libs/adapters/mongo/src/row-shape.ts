@@ -45,6 +45,31 @@ export interface RowDoc extends Partial<Image> {
   readonly d?: true
   /** The change of several documents that was decided by writing this one. */
   readonly p?: Decided
+  /** The change that it begins with, where that is decided without a lock: see row-epochs.ts. */
+  readonly s?: string
+  /** Of a checkpoint: how far the changes with new rows have got. */
+  readonly q?: Reached
+  /** Of a checkpoint: how far those of former epochs had got. */
+  readonly z?: readonly Ended[]
+}
+
+/** How far the writer of a checkpoint has got: the number of its epoch, its name, and the number of its last change. */
+export interface Reached {
+  readonly e: number
+  readonly n: string
+  readonly k: number
+}
+
+/** An epoch that is over, and since when (milliseconds since 1970). */
+export interface Ended extends Reached {
+  readonly at: number
+}
+
+/** What a write leaves in the document that decides a change. */
+export interface Mark {
+  readonly p?: Decided
+  readonly q?: Reached
+  readonly z?: readonly Ended[]
 }
 
 /** A change of several documents that has happened: its id, and the collections of the others. */
@@ -77,6 +102,7 @@ export const mongoIndexes = (shape: RowShape): mongo.IndexDescription[] => [
   ...[...shape.indexes.values()].map(({ at }) => ({ key: { [at]: 1 as const }, name: at })),
   { key: { e: 1 }, name: 'e', sparse: true },
   { key: { l: 1 }, name: 'l', sparse: true },
+  { key: { s: 1 }, name: 's', sparse: true },
 ]
 
 export const ownOf = (row: JsonRow, field: string): unknown => (Object.hasOwn(row, field) ? row[field] : undefined)
@@ -103,11 +129,11 @@ export const liveJson = (doc: RowDoc | undefined | null, now: number): string | 
   doc && !doc.d && !doc.b && doc.r !== undefined && (doc.e === undefined || doc.e > now) ? doc.r : undefined
 
 /** The smallest change that makes a document that was read into an image: what stays as it is costs nothing. Its lock goes, and what it decided before. */
-export const changeTo = (doc: RowDoc, image: Image, v: string, p?: Decided) => {
+export const changeTo = (doc: RowDoc, image: Image, v: string, mark: Mark = {}) => {
   const same = (field: string): boolean => (doc as unknown as Record<string, unknown>)[field] === (image as unknown as Record<string, unknown>)[field]
-  const $set = { ...Object.fromEntries(Object.entries(image).filter(([field]) => !same(field))), v, w: writersOf(doc), ...(p ? { p } : {}) }
-  const $unset: Record<string, ''> = { l: '', o: '' }
-  if (doc.p && !p) $unset.p = ''
+  const $set = { ...Object.fromEntries(Object.entries(image).filter(([field]) => !same(field))), v, w: writersOf(doc), ...mark }
+  const $unset: Record<string, ''> = { l: '', o: '', s: '' }
+  if (doc.p && !mark.p) $unset.p = ''
   if (doc.n) $unset.n = ''
   if (doc.d) $unset.d = ''
   if (doc.e !== undefined && image.e === undefined) $unset.e = ''
@@ -124,7 +150,9 @@ const mostIndexes = 16
 /** What the removal of rows leaves: a mark without content, so that a late repetition of an earlier write does not bring a row back. */
 export const removal = (v: string, now: number) => ({
   $set: { d: true as const, e: now + markMs, v },
-  $unset: Object.fromEntries(['r', 'l', 'o', 'n', 'g', 'p', ...Array.from({ length: mostIndexes }, (_, i) => `x${i}`)].map((field) => [field, '' as const])),
+  $unset: Object.fromEntries(
+    ['r', 'l', 'o', 'n', 'g', 'p', 's', ...Array.from({ length: mostIndexes }, (_, i) => `x${i}`)].map((field) => [field, '' as const]),
+  ),
 })
 
 export const markOf = (doc: RowDoc, v: string, now: number, p?: Decided) => {

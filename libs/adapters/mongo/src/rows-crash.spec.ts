@@ -5,6 +5,7 @@ import type { Connection } from 'mongoose'
 import mongoose from 'mongoose'
 import { connect, type Db } from './database.js'
 import { MongoRows } from './mongo-rows.js'
+import type { RowDoc } from './row-shape.js'
 import { dropDatabases, scratchPrefix } from './testing/scratch.js'
 import { whereMongo } from './testing/where-mongo.js'
 import { Killed, killer, wrappedDb, type Hooks } from './testing/wrapped-db.js'
@@ -251,6 +252,228 @@ whereMongo('changes of rows when something dies', (url) => {
     expect(await survivor.get(items, first)).toEqual({ id: first, n: 7 })
     expect(await survivor.get(items, 'made')).toEqual({ id: 'made', n: 7 })
     expect(await db.collection('t_items_v1').countDocuments({ l: { $exists: true } })).toBe(0)
+  })
+
+  describe('new rows beside a checkpoint', () => {
+    const step = (from: number): Checkpoint => ({ ...upTo, from, to: from + 1 })
+    const day = 86_400_000
+    const stored = (db: Db) => db.collection<RowDoc>('t_items_v1')
+    /** The checkpoint is there, so that its write decides. */
+    const begin = async (db: Db, hooks?: Hooks): Promise<MongoRows> => {
+      const rows = await open(db, hooks)
+      if ((await rows.checkpoint('view', 'identity', 0, 'full')) === 0) await rows.apply([], step(0))
+      return rows
+    }
+    /** A copy that dies between its rows and the decision. */
+    const dies = async (db: Db, some: readonly RowChange<any>[], from: number): Promise<void> => {
+      const { hooks, set } = switched()
+      const victim = await begin(db, hooks)
+      let dead = false
+      set({
+        write: async ({ collection }, send) => {
+          dead ||= collection === 't_checkpoints_v1'
+          if (dead) throw new Killed('dead')
+          return send()
+        },
+      })
+      await expect(victim.apply(some, step(from))).rejects.toThrow(Killed)
+    }
+    const has = async (rows: Rows, id: string) => {
+      const row = await rows.get(items, id)
+      expect((await listed(rows)).includes(id)).toBe(row !== undefined)
+      expect(await rows.look({ unsettled: true }).get(items, id)).toEqual(row)
+      return row !== undefined
+    }
+
+    test('are written once, and other copies see them as soon as they are decided', async () => {
+      const db = newDb()
+      const writes: string[] = []
+      const { hooks, set } = switched()
+      const [writer, reader] = [await begin(db, hooks), await begin(db)]
+      const seen: boolean[] = []
+      set({
+        write: async ({ collection, method }, send) => {
+          writes.push(`${method} ${collection}`)
+          seen.push(await has(reader, 'second'))
+          return send()
+        },
+      })
+      await writer.apply([put('first', 1)], step(1))
+      expect(await has(reader, 'first')).toBe(true)
+      await writer.apply([put('second', 1), put('third', 1)], step(2))
+      expect(await has(reader, 'second')).toBe(true)
+      expect(seen).toEqual([false, false, false, false])
+      expect(writes).toEqual(['insertMany t_items_v1', 'updateOne t_checkpoints_v1', 'insertMany t_items_v1', 'updateOne t_checkpoints_v1'])
+      // A change of such a row is one like any other.
+      await reader.apply([{ op: 'patch', table: items, key: 'second', set: { used: true } }])
+      expect(await writer.get(items, 'second')).toEqual({ id: 'second', n: 1, used: true })
+      expect((await stored(db).findOne({ _id: 'second' }))?.s).toBeUndefined()
+    })
+
+    test('whose writer died before the decision are never there, whatever is decided after', async () => {
+      const db = newDb()
+      const survivor = await begin(db)
+      await survivor.apply([put('a', 1)], step(1))
+      await dies(db, [put('left', 1), put('too', 1)], 2)
+      await dies(db, [put('other', 1)], 2)
+      expect(await stored(db).countDocuments()).toBe(4)
+      const none = async (rows: Rows) => expect([await has(rows, 'left'), await has(rows, 'too'), await has(rows, 'other')]).toEqual([false, false, false])
+      await none(survivor)
+      for (let from = 2; from < 5; from++) {
+        await survivor.apply([put(`b${from}`, 1)], step(from))
+        await none(survivor)
+      }
+      const next = await open(db)
+      await none(next)
+      await next.apply([put('c', 1)], step(5))
+      await none(next)
+      await none(survivor)
+      // Whoever wants the place gets it, with a look and without.
+      expect(await next.apply([{ op: 'insert', table: items, key: 'left', row: { id: 'left', n: 2 } }], step(6))).toEqual({ applied: true, counts: [1] })
+      expect(await survivor.apply([{ op: 'add', table: items, key: 'too', by: { n: 5 }, row: { id: 'too', n: 0 } }])).toEqual({ applied: true, counts: [1] })
+      expect([await next.get(items, 'left'), await next.get(items, 'too')]).toEqual([
+        { id: 'left', n: 2 },
+        { id: 'too', n: 5 },
+      ])
+      // A table that is read anew for other indexes brings none of them back.
+      const reshaped = await open(db)
+      await reshaped.open([defineTable<Item>({ ...items, indexes: { byId: ['id'], byN: ['n'] } })])
+      expect(await has(reshaped, 'other')).toBe(false)
+    })
+
+    test('of a change that somebody gave up are never there, also when they come late', async () => {
+      const db = newDb()
+      const survivor = await begin(db)
+      await survivor.apply([put('a', 1)], step(1))
+      const { hooks, set } = switched()
+      const slow = await begin(db, hooks)
+      await slow.apply([put('b', 1)], step(2))
+      let late: (() => Promise<unknown>) | undefined
+      set({
+        write: async ({ collection, method }, send) => {
+          if (method === 'insertMany' && !late) {
+            late = send
+            throw new mongoose.mongo.MongoNetworkError('cut')
+          }
+          if (collection === 't_items_v1' && method === 'deleteMany') throw new mongoose.mongo.MongoServerError({ message: 'no', code: 1 })
+          return send()
+        },
+      })
+      // The insert is on its way, and nobody knows; the same process goes on.
+      expect(await slow.apply([put('late', 1)], step(3))).toEqual({ applied: true, counts: [1] })
+      await stored(db).deleteOne({ _id: 'late' })
+      await late?.()
+      const { s } = (await stored(db).findOne({ _id: 'late' })) as RowDoc
+      expect(s).toBeDefined()
+      await slow.apply([put('c', 1)], step(4))
+      expect([await slow.get(items, 'late'), (await listed(slow)).includes('late')]).toEqual([undefined, false])
+      for (const rows of [survivor, await open(db)]) expect(await has(rows, 'late')).toBe(false)
+    })
+
+    test('of a change whose decision was not answered are not decided by the next one', async () => {
+      const db = newDb()
+      const { hooks, set } = switched()
+      await (await begin(db)).apply([put('z', 1)], step(1))
+      const writer = await begin(db, hooks)
+      await writer.apply([put('a', 1)], step(2))
+      await writer.apply([], step(3))
+      set({
+        write: async ({ collection }, send) => {
+          if (collection === 't_checkpoints_v1') throw new mongoose.mongo.MongoServerError({ message: 'no', code: 1 })
+          return send()
+        },
+      })
+      await expect(writer.apply([put('left', 1)], step(4))).rejects.toThrow('refused')
+      set({})
+      await writer.apply([put('b', 1)], step(4))
+      for (const rows of [writer, await open(db)]) expect([await has(rows, 'left'), await has(rows, 'b')]).toEqual([false, true])
+      expect((await db.collection<RowDoc>('t_checkpoints_v1').findOne({ q: { $exists: true } }))?.z).toMatchObject([{ e: 1 }, { e: 2, k: 1 }])
+    })
+
+    test('are there whoever writes the checkpoint in turn, with rows and without', async () => {
+      const db = newDb()
+      const copies = [await begin(db), await begin(db)]
+      const made: string[] = []
+      for (const [i, copy] of [0, 1, 0, 0, 1, 1, 0].entries()) {
+        const rows = copies[copy] as MongoRows
+        const from = 1 + 3 * i
+        await rows.checkpoint('view', 'identity', 0, 'full')
+        await rows.apply([put(`${i}a`, 1)], step(from))
+        await rows.apply([], step(from + 1))
+        await rows.apply([put(`${i}b`, 1), put('counted', i)], step(from + 2))
+        made.push(`${i}a`, `${i}b`)
+        for (const reader of [...copies, await open(db)]) expect(await listed(reader)).toEqual([...made, 'counted'].slice(0, 10))
+        if (made.length > 8) break
+      }
+      const { q, z } = (await db.collection<RowDoc>('t_checkpoints_v1').findOne({ q: { $exists: true } })) as RowDoc
+      expect([q?.e, z?.map(({ e }) => e)]).toEqual([4, [1, 2, 3]])
+    })
+
+    test('of a change that is not decided hold others up for a moment only', async () => {
+      const db = newDb()
+      const survivor = await begin(db)
+      const { hooks, set } = switched()
+      const slow = await begin(db, hooks)
+      let given = false
+      set({
+        write: async ({ collection }, send) => {
+          if (collection === 't_checkpoints_v1' && !given) {
+            given = true
+            await survivor.apply([put('made', 5)])
+            expect(await has(survivor, 'made')).toBe(true)
+          }
+          return send()
+        },
+      })
+      expect(await slow.apply([{ op: 'add', table: items, key: 'made', by: { n: 1 }, row: { id: 'made', n: 0 } }], step(1))).toEqual({
+        applied: true,
+        counts: [1],
+      })
+      expect(given).toBe(true)
+      expect(await survivor.get(items, 'made')).toEqual({ id: 'made', n: 6 })
+    })
+
+    test('that were left undecided are removed after a day, and the others stay', async () => {
+      const db = newDb()
+      const first = await begin(db)
+      await first.apply([put('a', 1)], step(1))
+      await first.apply([put('b', 1)], step(2))
+      await dies(db, [put('left', 1)], 3)
+      const second = await open(db)
+      await second.apply([put('c', 1)], step(3))
+      await dies(db, [put('too', 1)], 4)
+      const third = await open(db)
+      await third.apply([put('d', 1)], step(4))
+      const checkpoint = async () => (await db.collection<RowDoc>('t_checkpoints_v1').findOne({ q: { $exists: true } })) as RowDoc
+      expect((await checkpoint()).z).toHaveLength(2)
+      clock.advance(day - 1)
+      await third.apply([put('e', 1)], step(5))
+      expect(await stored(db).countDocuments()).toBe(7)
+      clock.advance(2)
+      await third.apply([put('f', 1)], step(6))
+      expect((await checkpoint()).z).toEqual([])
+      const ids = async () => (await stored(db).find().toArray()).map(({ _id }) => _id).toSorted()
+      // What a rival left in an epoch that goes on goes with that.
+      expect(await ids()).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'too'])
+      const fourth = await open(db)
+      await fourth.apply([put('g', 1)], step(7))
+      clock.advance(day + 1)
+      await fourth.apply([put('h', 1)], step(8))
+      expect(await ids()).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'])
+      for (const rows of [third, await open(db)]) expect(await listed(rows)).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'])
+    })
+
+    test('are locked like others where too many epochs have ended', async () => {
+      const db = newDb()
+      const first = await begin(db)
+      await first.apply([put('a', 1)], step(1))
+      const z = Array.from({ length: 100 }, (_, i) => ({ e: i - 100, n: 'x', k: 1, at: clock.now() }))
+      await db.collection<RowDoc>('t_checkpoints_v1').updateOne({ q: { $exists: true } }, { $set: { z } })
+      const second = await open(db)
+      await second.apply([put('b', 1)], step(2))
+      expect(await stored(db).countDocuments({ s: { $exists: true } })).toBe(1)
+      for (const rows of [first, second]) expect(await listed(rows)).toEqual(['a', 'b'])
+    })
   })
 
   test('a big change, killed before and after every single write, is all there or not at all', async () => {

@@ -53,7 +53,7 @@ export const handlersByType = <H>(handlers: readonly EventHandler<H>[]): Handler
  * Events that are done at once while a view is built beside the one that people read: a fraction of a millisecond of work in one process, where a commit of so
  * few costs little, and where rows are shared as few as keep the database busy enough (docs/adr/0054-readers-go-first-while-a-view-is-built.md).
  */
-const calmEvents = { own: 4, shared: 100 }
+const calmEvents = { own: 4, shared: 50 }
 
 const personalOnly: readonly Part[] = ['personal']
 const withOrigin: readonly Part[] = ['personal', 'origin']
