@@ -71,7 +71,7 @@ export class RowCommits {
   ) {
     this.#db = db
     this.#parts = db.collection<Part>('parts_of_rows')
-    this.#epochs = new RowEpochs((collection) => this.rows(collection), this.#collections, now)
+    this.#epochs = new RowEpochs((collection) => this.rows(collection), now)
   }
 
   async prepare(): Promise<void> {
@@ -102,16 +102,18 @@ export class RowCommits {
     const root = rootOf(entries)
     if (entries.length === 1) return (await this.#one(root, v, durability)) ? { v, root, mark: {} } : undefined
     const others = entries.filter((entry) => entry !== root)
-    const begun = others.some(({ doc }) => !doc) ? await this.#epochs.begin(root) : undefined
-    const fresh = byCollection(begun ? others.filter(({ doc }) => !doc) : [])
-    const members = byCollection(begun ? others.filter(({ doc }) => doc) : others)
+    const made = byCollection(others.filter(({ doc }) => !doc))
+    const begun = made.size > 0 ? await this.#epochs.begin(root, made.keys()) : undefined
+    const s = begun?.text
+    const fresh = s === undefined ? new Map<string, Entry[]>() : made
+    const members = byCollection(s === undefined ? others : others.filter(({ doc }) => doc))
     const p: Decided | undefined = members.size > 0 ? { i: v, c: [...members.keys()] } : undefined
     const mark: Mark = { ...(p ? { p } : {}), ...begun?.progress }
     const undo = () => Promise.all([this.#undo(v, members.keys()), this.#remove(v, fresh)])
     try {
       const prepared = await Promise.all([
         this.#lock({ l: v, o: [root.shape.collection, root.id] }, members, durability),
-        ...[...fresh].map(([collection, some]) => this.#insert(collection, some, { v, s: begun?.text }, durability)),
+        ...[...fresh].map(([collection, some]) => this.#insert(collection, some, { v, s }, durability)),
       ])
       if (!prepared.every(Boolean)) {
         await undo()

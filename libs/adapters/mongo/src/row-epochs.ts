@@ -6,12 +6,12 @@
  * which number has been reached. So whoever reads such a row and knows how far its checkpoint is knows whether the row is there, for ever and without a
  * second write.
  *
- * - A number is used again only for a change that has certainly left nothing. Who is not sure begins another epoch, as everybody does who takes over a
- *   checkpoint: what the former epoch had not decided never will be.
+ * - Who takes over a checkpoint begins an epoch with its first change, whose new rows are locked as everywhere. That says in which tables new rows of the epoch
+ *   lie; one that comes later is locked the first time, too. What the former epoch had not decided never will be.
+ * - A number is used again only for a change that has certainly left nothing. Who is not sure begins another epoch.
  * - The checkpoint remembers where former epochs ended, for a day. After that nothing of them is on its way any more: rows that they left undecided are
  *   removed, and then all others of that epoch are there.
  */
-import { drawRandom } from '@pavan/platform/service/random-pool.js'
 import type { Collection } from './database.js'
 import { Lookups } from './lookups.js'
 import { separator } from './ordered-text.js'
@@ -25,50 +25,49 @@ export const checkpointCollection = shapeOf(checkpoints).collection
 export type Progress = Pick<RowDoc, 'q' | 'z'>
 
 /** The change that a row begins with. */
-interface Beginning extends Reached {
+interface Beginning {
   readonly root: string
+  readonly e: number
+  readonly k: number
 }
 
 /** How long the end of an epoch is remembered, in milliseconds: longer than a writer can sleep, or a command be on its way. */
 const keepMs = 86_400_000
 /** More former epochs than these are not noted: then new rows are locked like others. */
 const mostEnded = 100
+/** So many of them are cleared away with one change. */
+const mostCleared = 5
 
 /** Numbers as text of one length, which is ordered as they are: up to two thousand million epochs, and 10^14 changes in each. */
 const epochText = (e: number): string => e.toString(36).padStart(6, '0')
 const changeText = (k: number): string => k.toString(36).padStart(9, '0')
 
-export const beginningText = ({ root, e, n, k }: Beginning): string => [root, epochText(e), n, changeText(k)].join(separator)
+export const beginningText = ({ root, e, k }: Beginning): string => [root, epochText(e), changeText(k)].join(separator)
 
 export const beginningOf = (text: string): Beginning => {
-  const [root, e, n, k] = text.split(separator) as [string, string, string, string]
-  return { root, e: parseInt(e, 36), n, k: parseInt(k, 36) }
+  const [root, e, k] = text.split(separator) as [string, string, string]
+  return { root, e: parseInt(e, 36), k: parseInt(k, 36) }
 }
 
 /** Whether a row is there, by what its checkpoint says; `open`: that is not decided. */
-export const judge = ({ e, n, k }: Beginning, { q, z = [] }: Progress): 'there' | 'open' | 'never' => {
+export const judge = ({ e, k }: Beginning, { q, z = [] }: Progress): 'there' | 'open' | 'never' => {
   if (!q || e > q.e) return 'open'
-  const end = e === q.e ? q : z.find((one) => one.e === e)
+  if (e === q.e) return k <= q.k ? 'there' : 'open'
+  const end = z.find((one) => one.e === e)
   // What an epoch has left undecided is removed before its end is forgotten.
-  if (!end) return 'there'
-  if (end.n !== n) return 'never'
-  if (k <= end.k) return 'there'
-  return end === q ? 'open' : 'never'
+  return !end || k <= end.k ? 'there' : 'never'
 }
 
-/** The texts of what an epoch can have left undecided, as ranges: of other writers of the same number, and behind the last change. */
-export const leftBy = (root: string, { e, n, k }: Reached): readonly { readonly $gt: string; readonly $lt: string }[] => {
-  const epoch = root + separator + epochText(e)
-  const writer = epoch + separator + n
-  return [
-    { $gt: epoch + separator, $lt: writer },
-    { $gt: beginningText({ root, e, n, k }), $lt: root + separator + epochText(e + 1) },
-  ]
-}
+/** The texts of what an epoch can have left undecided, as a range. */
+export const leftBy = (root: string, { e, k }: Pick<Reached, 'e' | 'k'>): { readonly $gt: string; readonly $lt: string } => ({
+  $gt: beginningText({ root, e, k }),
+  $lt: root + separator + epochText(e + 1),
+})
 
 /** What a change with new rows says of itself: in its rows, and in the checkpoint that decides it. */
 export interface Begun {
-  readonly text: string
+  /** For its new rows; absent where they are to be locked. */
+  readonly text?: string
   readonly progress: { readonly q: Reached; readonly z?: readonly Ended[] }
 }
 
@@ -81,7 +80,6 @@ export class RowEpochs {
 
   constructor(
     private readonly rows: (collection: string) => Collection<RowDoc>,
-    private readonly collections: ReadonlySet<string>,
     private readonly now: () => number,
   ) {
     this.#lookups = new Lookups((collection, ids) =>
@@ -93,25 +91,28 @@ export class RowEpochs {
     )
   }
 
-  /** For the new rows of a change; nothing where they are to be locked: no checkpoint that is there decides it. */
-  async begin({ shape, id, doc, json }: Entry): Promise<Begun | undefined> {
+  /** For a change with new rows in some tables; nothing where no checkpoint that is there decides it, or too many epochs have ended. */
+  async begin({ shape, id, doc, json }: Entry, tables: Iterable<string>): Promise<Begun | undefined> {
     if (shape.collection !== checkpointCollection || !doc || doc.d || json === undefined) return undefined
     const { q } = doc
     const own = this.#own.get(id)
+    const mine = own && q && own.e === q.e && own.k === q.k ? q : undefined
     const ended = await this.#remembered(id, doc.z ?? [])
-    const next = own && q && own.n === q.n && own.k === q.k ? { ...own, k: own.k + 1 } : undefined
-    if (!next && ended.length >= mostEnded) return undefined
-    const reached = next ?? { e: (q?.e ?? 0) + 1, n: drawRandom(6).toString('base64url'), k: 1 }
-    const z = next || !q ? ended : [...ended, { ...q, at: this.now() }]
-    return { text: beginningText({ root: id, ...reached }), progress: { q: reached, ...(z.length > 0 || doc.z ? { z } : {}) } }
+    if (!mine && ended.length >= mostEnded) return undefined
+    const c = [...new Set([...(mine?.c ?? []), ...tables])]
+    const z = mine || !q ? ended : [...ended, { ...q, at: this.now() }]
+    const progress = (reached: Reached): Begun['progress'] => ({ q: reached, ...(z.length > 0 || doc.z ? { z } : {}) })
+    if (!mine) return { progress: progress({ e: (q?.e ?? 0) + 1, k: 0, c }) }
+    if (c.length > mine.c.length) return { progress: progress({ ...mine, c }) }
+    const k = mine.k + 1
+    return { text: beginningText({ root: id, e: mine.e, k }), progress: progress({ ...mine, k }) }
   }
 
   /** The ends that are still to be known; what older ones have left undecided is removed. */
   async #remembered(root: string, ended: readonly Ended[]): Promise<readonly Ended[]> {
-    const old = ended.filter(({ at }) => at < this.now() - keepMs)
+    const old = ended.filter(({ at }) => at < this.now() - keepMs).slice(0, mostCleared)
     if (old.length === 0) return ended
-    for (const one of old)
-      for (const s of leftBy(root, one)) for (const collection of this.collections) await persist(() => this.rows(collection).deleteMany({ s }))
+    for (const one of old) for (const collection of one.c) await persist(() => this.rows(collection).deleteMany({ s: leftBy(root, one) }))
     return ended.filter((one) => !old.includes(one))
   }
 

@@ -53,11 +53,11 @@ export interface RowDoc extends Partial<Image> {
   readonly z?: readonly Ended[]
 }
 
-/** How far the writer of a checkpoint has got: the number of its epoch, its name, and the number of its last change. */
+/** How far the writer of a checkpoint has got: the number of its epoch, that of its last change with new rows, and the collections of those. */
 export interface Reached {
   readonly e: number
-  readonly n: string
   readonly k: number
+  readonly c: readonly string[]
 }
 
 /** An epoch that is over, and since when (milliseconds since 1970). */

@@ -72,29 +72,34 @@ whereMongo('changes of rows when something dies', (url) => {
   const after = { changed: { id: 'changed', n: 2, used: true }, removed: undefined, made: { id: 'made', n: 1 }, counted: { id: 'counted', n: 2 }, seq: 7 }
 
   /** What decides is another document each time: see `rootOf`. */
-  test.each<[string, readonly RowChange<any>[], boolean]>([
-    ['rows that are there', changes, false],
-    ['a checkpoint that is there', changes, true],
-    ['rows that are new', [put('made', 1), put('made too', 1)], false],
+  test.each<[string, readonly RowChange<any>[], 'checkpoint' | 'epoch' | undefined]>([
+    ['rows that are there', changes, undefined],
+    ['a checkpoint that is there', changes, 'checkpoint'],
+    ['a checkpoint in an epoch of its writer', changes, 'epoch'],
+    ['rows that are new', [put('made', 1), put('made too', 1)], undefined],
     [
       'rows that end',
       [
         { op: 'remove', table: items, key: 'removed' },
         { op: 'remove', table: items, key: 'counted' },
       ],
-      false,
+      undefined,
     ],
-  ])('%s: killed before and after every single write, the next one finds all of it or nothing, and goes on', async (_, some, checkpoint) => {
-    const from = checkpoint ? 3 : 0
+  ])('%s: killed before and after every single write, the next one finds all of it or nothing, and goes on', async (_, some, root) => {
+    const from = root === 'epoch' ? 4 : root ? 3 : 0
     const to: Checkpoint | undefined = some === changes ? { ...upTo, from } : undefined
     const counts = some.map(() => 1)
     const prepare = async (rows: Rows) => {
       await start(rows)
-      if (checkpoint) await rows.apply([], { ...upTo, to: from })
+      if (root) await rows.apply([], { ...upTo, to: 3 })
+    }
+    const enter = async (rows: Rows) => {
+      if (root === 'epoch') await rows.apply([put('entered', 1)], { ...upTo, from: 3, to: 4 })
     }
     const expected = await (async () => {
       const rows = await open(newDb())
       await prepare(rows)
+      await enter(rows)
       const before = await state(rows)
       expect(await rows.apply(some, to)).toEqual({ applied: true, counts })
       return { before, after: await state(rows), listed: await listed(rows) }
@@ -108,6 +113,7 @@ whereMongo('changes of rows when something dies', (url) => {
         await prepare(survivor)
         const { hooks, set } = switched()
         const victim = await open(db, hooks)
+        await enter(victim)
         const kill = killer(at, when)
         set(kill)
         const outcome = await victim.apply(some, to).catch((error: unknown) => error)
@@ -258,16 +264,17 @@ whereMongo('changes of rows when something dies', (url) => {
     const step = (from: number): Checkpoint => ({ ...upTo, from, to: from + 1 })
     const day = 86_400_000
     const stored = (db: Db) => db.collection<RowDoc>('t_items_v1')
-    /** The checkpoint is there, so that its write decides. */
-    const begin = async (db: Db, hooks?: Hooks): Promise<MongoRows> => {
+    /** A copy whose epoch has begun: the checkpoint was there, and `row` has come with it. Two places further. */
+    const begin = async (db: Db, row: string, from = 0, hooks?: Hooks): Promise<MongoRows> => {
       const rows = await open(db, hooks)
-      if ((await rows.checkpoint('view', 'identity', 0, 'full')) === 0) await rows.apply([], step(0))
+      await rows.apply([], step(from))
+      await rows.apply([put(row, 0)], step(from + 1))
       return rows
     }
     /** A copy that dies between its rows and the decision. */
-    const dies = async (db: Db, some: readonly RowChange<any>[], from: number): Promise<void> => {
+    const dies = async (db: Db, row: string, some: readonly RowChange<any>[], from: number): Promise<void> => {
       const { hooks, set } = switched()
-      const victim = await begin(db, hooks)
+      const victim = await begin(db, row, from, hooks)
       let dead = false
       set({
         write: async ({ collection }, send) => {
@@ -276,8 +283,10 @@ whereMongo('changes of rows when something dies', (url) => {
           return send()
         },
       })
-      await expect(victim.apply(some, step(from))).rejects.toThrow(Killed)
+      await expect(victim.apply(some, step(from + 2))).rejects.toThrow(Killed)
     }
+    const checkpoint = async (db: Db) => (await db.collection<RowDoc>('t_checkpoints_v1').findOne({ q: { $exists: true } })) as RowDoc
+    const ids = async (db: Db) => (await stored(db).find().toArray()).map(({ _id }) => _id).toSorted()
     const has = async (rows: Rows, id: string) => {
       const row = await rows.get(items, id)
       expect((await listed(rows)).includes(id)).toBe(row !== undefined)
@@ -289,7 +298,8 @@ whereMongo('changes of rows when something dies', (url) => {
       const db = newDb()
       const writes: string[] = []
       const { hooks, set } = switched()
-      const [writer, reader] = [await begin(db, hooks), await begin(db)]
+      const writer = await begin(db, 'a', 0, hooks)
+      const reader = await open(db)
       const seen: boolean[] = []
       set({
         write: async ({ collection, method }, send) => {
@@ -298,9 +308,9 @@ whereMongo('changes of rows when something dies', (url) => {
           return send()
         },
       })
-      await writer.apply([put('first', 1)], step(1))
+      await writer.apply([put('first', 1)], step(2))
       expect(await has(reader, 'first')).toBe(true)
-      await writer.apply([put('second', 1), put('third', 1)], step(2))
+      await writer.apply([put('second', 1), put('third', 1)], step(3))
       expect(await has(reader, 'second')).toBe(true)
       expect(seen).toEqual([false, false, false, false])
       expect(writes).toEqual(['insertMany t_items_v1', 'updateOne t_checkpoints_v1', 'insertMany t_items_v1', 'updateOne t_checkpoints_v1'])
@@ -310,26 +320,43 @@ whereMongo('changes of rows when something dies', (url) => {
       expect((await stored(db).findOne({ _id: 'second' }))?.s).toBeUndefined()
     })
 
+    test('of a table that comes later are locked the first time', async () => {
+      const db = newDb()
+      const rows = await begin(db, 'a')
+      await rows.open([brief])
+      const until = clock.now() + 1_000
+      const both = (id: string): RowChange<any>[] => [put(id, 1), { op: 'put', table: brief, key: id, row: { id, until } }]
+      await rows.apply(both('b'), step(2))
+      expect((await checkpoint(db)).q).toEqual({ e: 1, k: 0, c: ['t_items_v1', 't_brief_v1'] })
+      await rows.apply(both('c'), step(3))
+      expect((await checkpoint(db)).q).toMatchObject({ e: 1, k: 1 })
+      for (const table of [stored(db), db.collection('t_brief_v1')]) expect(await table.countDocuments({ s: { $exists: true } })).toBe(1)
+      const other = await open(db)
+      await other.open([brief])
+      expect([await other.get(brief, 'b'), await other.get(brief, 'c')]).toEqual([
+        { id: 'b', until },
+        { id: 'c', until },
+      ])
+    })
+
     test('whose writer died before the decision are never there, whatever is decided after', async () => {
       const db = newDb()
-      const survivor = await begin(db)
-      await survivor.apply([put('a', 1)], step(1))
-      await dies(db, [put('left', 1), put('too', 1)], 2)
-      await dies(db, [put('other', 1)], 2)
-      expect(await stored(db).countDocuments()).toBe(4)
+      const survivor = await begin(db, 'a')
+      await dies(db, 'b', [put('left', 1), put('too', 1)], 2)
       const none = async (rows: Rows) => expect([await has(rows, 'left'), await has(rows, 'too'), await has(rows, 'other')]).toEqual([false, false, false])
       await none(survivor)
-      for (let from = 2; from < 5; from++) {
-        await survivor.apply([put(`b${from}`, 1)], step(from))
+      await dies(db, 'c', [put('other', 1)], 4)
+      expect(await ids(db)).toEqual(['a', 'b', 'c', 'left', 'other', 'too'])
+      await none(survivor)
+      for (let from = 6; from < 9; from++) {
+        await survivor.apply([put(`d${from}`, 1)], step(from))
         await none(survivor)
       }
-      const next = await open(db)
-      await none(next)
-      await next.apply([put('c', 1)], step(5))
+      const next = await begin(db, 'e', 9)
       await none(next)
       await none(survivor)
       // Whoever wants the place gets it, with a look and without.
-      expect(await next.apply([{ op: 'insert', table: items, key: 'left', row: { id: 'left', n: 2 } }], step(6))).toEqual({ applied: true, counts: [1] })
+      expect(await next.apply([{ op: 'insert', table: items, key: 'left', row: { id: 'left', n: 2 } }], step(11))).toEqual({ applied: true, counts: [1] })
       expect(await survivor.apply([{ op: 'add', table: items, key: 'too', by: { n: 5 }, row: { id: 'too', n: 0 } }])).toEqual({ applied: true, counts: [1] })
       expect([await next.get(items, 'left'), await next.get(items, 'too')]).toEqual([
         { id: 'left', n: 2 },
@@ -343,11 +370,9 @@ whereMongo('changes of rows when something dies', (url) => {
 
     test('of a change that somebody gave up are never there, also when they come late', async () => {
       const db = newDb()
-      const survivor = await begin(db)
-      await survivor.apply([put('a', 1)], step(1))
+      const survivor = await open(db)
       const { hooks, set } = switched()
-      const slow = await begin(db, hooks)
-      await slow.apply([put('b', 1)], step(2))
+      const slow = await begin(db, 'a', 0, hooks)
       let late: (() => Promise<unknown>) | undefined
       set({
         write: async ({ collection, method }, send) => {
@@ -360,72 +385,85 @@ whereMongo('changes of rows when something dies', (url) => {
         },
       })
       // The insert is on its way, and nobody knows; the same process goes on.
-      expect(await slow.apply([put('late', 1)], step(3))).toEqual({ applied: true, counts: [1] })
+      expect(await slow.apply([put('late', 1)], step(2))).toEqual({ applied: true, counts: [1] })
       await stored(db).deleteOne({ _id: 'late' })
       await late?.()
-      const { s } = (await stored(db).findOne({ _id: 'late' })) as RowDoc
-      expect(s).toBeDefined()
-      await slow.apply([put('c', 1)], step(4))
+      expect((await stored(db).findOne({ _id: 'late' }))?.s).toBeDefined()
+      await slow.apply([put('c', 1)], step(3))
+      await slow.apply([put('d', 1)], step(4))
       expect([await slow.get(items, 'late'), (await listed(slow)).includes('late')]).toEqual([undefined, false])
       for (const rows of [survivor, await open(db)]) expect(await has(rows, 'late')).toBe(false)
+    })
+
+    test('of a change that came too late are not decided by the next one', async () => {
+      const db = newDb()
+      const rows = await begin(db, 'a')
+      const insert = (id: string): RowChange<Item> => ({ op: 'insert', table: items, key: id, row: { id, n: 1 } })
+      await (await open(db)).apply([put('x', 0)])
+      const look = rows.look()
+      await look.get(items, 'a')
+      // Neither is looked for before: the second one is there.
+      expect(await rows.apply([insert('left'), insert('x')], step(2), look)).toEqual({ applied: false, because: 'stale' })
+      await rows.apply([put('b', 1)], step(2))
+      for (const reader of [rows, await open(db)]) expect([await has(reader, 'left'), await has(reader, 'b')]).toEqual([false, true])
+      expect((await checkpoint(db)).q).toMatchObject({ e: 1, k: 1 })
     })
 
     test('of a change whose decision was not answered are not decided by the next one', async () => {
       const db = newDb()
       const { hooks, set } = switched()
-      await (await begin(db)).apply([put('z', 1)], step(1))
-      const writer = await begin(db, hooks)
-      await writer.apply([put('a', 1)], step(2))
-      await writer.apply([], step(3))
+      await begin(db, 'a')
+      const writer = await begin(db, 'b', 2, hooks)
+      await writer.apply([], step(4))
       set({
         write: async ({ collection }, send) => {
           if (collection === 't_checkpoints_v1') throw new mongoose.mongo.MongoServerError({ message: 'no', code: 1 })
           return send()
         },
       })
-      await expect(writer.apply([put('left', 1)], step(4))).rejects.toThrow('refused')
+      await expect(writer.apply([put('left', 1)], step(5))).rejects.toThrow('refused')
       set({})
-      await writer.apply([put('b', 1)], step(4))
-      for (const rows of [writer, await open(db)]) expect([await has(rows, 'left'), await has(rows, 'b')]).toEqual([false, true])
-      expect((await db.collection<RowDoc>('t_checkpoints_v1').findOne({ q: { $exists: true } }))?.z).toMatchObject([{ e: 1 }, { e: 2, k: 1 }])
+      await writer.apply([put('c', 1)], step(5))
+      await writer.apply([put('d', 1)], step(6))
+      for (const rows of [writer, await open(db)]) expect([await has(rows, 'left'), await has(rows, 'd')]).toEqual([false, true])
+      expect((await checkpoint(db)).z).toMatchObject([{ e: 1 }, { e: 2, k: 0 }])
     })
 
     test('are there whoever writes the checkpoint in turn, with rows and without', async () => {
       const db = newDb()
-      const copies = [await begin(db), await begin(db)]
-      const made: string[] = []
-      for (const [i, copy] of [0, 1, 0, 0, 1, 1, 0].entries()) {
+      const copies = [await begin(db, '00'), await open(db)]
+      const made = ['00']
+      for (const [i, copy] of [0, 0, 1, 1, 0, 0].entries()) {
         const rows = copies[copy] as MongoRows
-        const from = 1 + 3 * i
+        const from = 2 + 2 * i
         await rows.checkpoint('view', 'identity', 0, 'full')
-        await rows.apply([put(`${i}a`, 1)], step(from))
+        await rows.apply([put(`${i + 1}`, 1), put('counted', i)], step(from))
         await rows.apply([], step(from + 1))
-        await rows.apply([put(`${i}b`, 1), put('counted', i)], step(from + 2))
-        made.push(`${i}a`, `${i}b`)
-        for (const reader of [...copies, await open(db)]) expect(await listed(reader)).toEqual([...made, 'counted'].slice(0, 10))
-        if (made.length > 8) break
+        made.push(`${i + 1}`)
+        for (const reader of [...copies, await open(db)]) expect(await listed(reader)).toEqual([...made, 'counted'])
       }
-      const { q, z } = (await db.collection<RowDoc>('t_checkpoints_v1').findOne({ q: { $exists: true } })) as RowDoc
-      expect([q?.e, z?.map(({ e }) => e)]).toEqual([4, [1, 2, 3]])
+      const { q, z } = await checkpoint(db)
+      expect([q?.e, z?.map(({ e }) => e)]).toEqual([3, [1, 2]])
     })
 
     test('of a change that is not decided hold others up for a moment only', async () => {
       const db = newDb()
-      const survivor = await begin(db)
+      const survivor = await open(db)
       const { hooks, set } = switched()
-      const slow = await begin(db, hooks)
+      const slow = await begin(db, 'a', 0, hooks)
       let given = false
       set({
         write: async ({ collection }, send) => {
           if (collection === 't_checkpoints_v1' && !given) {
             given = true
+            expect((await stored(db).findOne({ _id: 'made' }))?.s).toBeDefined()
             await survivor.apply([put('made', 5)])
             expect(await has(survivor, 'made')).toBe(true)
           }
           return send()
         },
       })
-      expect(await slow.apply([{ op: 'add', table: items, key: 'made', by: { n: 1 }, row: { id: 'made', n: 0 } }], step(1))).toEqual({
+      expect(await slow.apply([{ op: 'add', table: items, key: 'made', by: { n: 1 }, row: { id: 'made', n: 0 } }], step(2))).toEqual({
         applied: true,
         counts: [1],
       })
@@ -435,44 +473,35 @@ whereMongo('changes of rows when something dies', (url) => {
 
     test('that were left undecided are removed after a day, and the others stay', async () => {
       const db = newDb()
-      const first = await begin(db)
-      await first.apply([put('a', 1)], step(1))
+      const first = await begin(db, 'a')
       await first.apply([put('b', 1)], step(2))
-      await dies(db, [put('left', 1)], 3)
-      const second = await open(db)
-      await second.apply([put('c', 1)], step(3))
-      await dies(db, [put('too', 1)], 4)
-      const third = await open(db)
-      await third.apply([put('d', 1)], step(4))
-      const checkpoint = async () => (await db.collection<RowDoc>('t_checkpoints_v1').findOne({ q: { $exists: true } })) as RowDoc
-      expect((await checkpoint()).z).toHaveLength(2)
+      await first.apply([put('c', 1)], step(3))
+      await dies(db, 'd', [put('left', 1)], 4)
+      const last = await begin(db, 'e', 6)
+      await last.apply([put('f', 1)], step(8))
+      expect((await checkpoint(db)).z).toHaveLength(2)
       clock.advance(day - 1)
-      await third.apply([put('e', 1)], step(5))
-      expect(await stored(db).countDocuments()).toBe(7)
+      await last.apply([put('g', 1)], step(9))
+      expect(await ids(db)).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'left'])
       clock.advance(2)
-      await third.apply([put('f', 1)], step(6))
-      expect((await checkpoint()).z).toEqual([])
-      const ids = async () => (await stored(db).find().toArray()).map(({ _id }) => _id).toSorted()
-      // What a rival left in an epoch that goes on goes with that.
-      expect(await ids()).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'too'])
-      const fourth = await open(db)
-      await fourth.apply([put('g', 1)], step(7))
-      clock.advance(day + 1)
-      await fourth.apply([put('h', 1)], step(8))
-      expect(await ids()).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'])
-      for (const rows of [third, await open(db)]) expect(await listed(rows)).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'])
+      await last.apply([put('h', 1)], step(10))
+      expect((await checkpoint(db)).z).toEqual([])
+      expect(await ids(db)).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'])
+      for (const rows of [last, await open(db)]) expect(await listed(rows)).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'])
     })
 
     test('are locked like others where too many epochs have ended', async () => {
       const db = newDb()
-      const first = await begin(db)
-      await first.apply([put('a', 1)], step(1))
-      const z = Array.from({ length: 100 }, (_, i) => ({ e: i - 100, n: 'x', k: 1, at: clock.now() }))
+      const first = await begin(db, 'a')
+      await first.apply([put('b', 1)], step(2))
+      const z = Array.from({ length: 100 }, (_, i) => ({ e: i - 100, k: 1, c: [], at: clock.now() }))
       await db.collection<RowDoc>('t_checkpoints_v1').updateOne({ q: { $exists: true } }, { $set: { z } })
       const second = await open(db)
-      await second.apply([put('b', 1)], step(2))
+      await second.apply([put('c', 1)], step(3))
+      await second.apply([put('d', 1)], step(4))
       expect(await stored(db).countDocuments({ s: { $exists: true } })).toBe(1)
-      for (const rows of [first, second]) expect(await listed(rows)).toEqual(['a', 'b'])
+      expect((await checkpoint(db)).q).toMatchObject({ e: 1, k: 1 })
+      for (const rows of [first, second]) expect(await listed(rows)).toEqual(['a', 'b', 'c', 'd'])
     })
   })
 
