@@ -32,6 +32,9 @@ beforeAll(async () => {
   keys = { keys: [{ ...jwk, kid, alg: 'ES256', use: 'sig' }] }
 })
 
+/** The last characters of a signature may be any, and their lowest bits mean nothing: the first one always counts. */
+const forged = (jws: string): string => jws.replace(/[^.](?=[^.]*$)/, (first) => (first === 'A' ? 'B' : 'A'))
+
 describe('the verification of a receipt', () => {
   it('accepts a genuine one and lists every store', async () => {
     const verified = await verifyReceipt(await sign(receipt), keys)
@@ -42,7 +45,7 @@ describe('the verification of a receipt', () => {
   it('refuses one that was changed by a single character', async () => {
     const [header, payload, signature] = (await sign(receipt)).split('.') as [string, string, string]
     const changed = Buffer.from(JSON.stringify({ ...receipt, user: 'usr_2' })).toString('base64url')
-    for (const wrong of [`${header}.${changed}.${signature}`, `${header}.${payload}.${signature.slice(0, -2)}AA`, 'nonsense', '']) {
+    for (const wrong of [`${header}.${changed}.${signature}`, forged(`${header}.${payload}.${signature}`), 'nonsense', '']) {
       await expect(verifyReceipt(wrong, keys)).rejects.toThrow(ReceiptInvalid)
     }
   })
@@ -85,7 +88,7 @@ describe('pavan erasure verify', () => {
     const jwks = file('keys.json', JSON.stringify(keys))
     expect(await run(file('a.jws', `${jws}\n`), '--keys', jwks)).toBe(0)
     expect(await run(file('b.json', JSON.stringify({ id: 'era_1', receipt: jws })), '--keys', jwks)).toBe(0)
-    expect(await run(file('c.jws', `${jws.slice(0, -3)}AAA`), '--keys', jwks)).toBe(1)
+    expect(await run(file('c.jws', forged(jws)), '--keys', jwks)).toBe(1)
     expect(await run(join(folder, 'missing'), '--keys', jwks)).toBe(2)
     expect(await run(file('d.jws', jws), '--keys', file('e.json', 'nonsense'))).toBe(2)
     expect(said[0]).toContain('Valid.')
