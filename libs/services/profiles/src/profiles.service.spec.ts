@@ -81,7 +81,7 @@ describe('the own profile', () => {
       '/attributes/phone_number',
       '/attributes/shoe',
     ])
-    expect(JSON.stringify(answer.body)).not.toContain('4711')
+    expect(JSON.stringify(answer.body)).not.toContain('Mars')
     for (const body of [{}, { attributes: [] }, { attributes: 'x' }, { attributes: {}, more: 1 }, [], 'x', null])
       expect((await call(me, 'PATCH', '/me', body)).status).toBe(400)
     expect((await call(undefined, 'GET', '/me')).status).toBe(401)
