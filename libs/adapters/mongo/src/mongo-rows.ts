@@ -21,7 +21,6 @@ import { RecentDocs } from './recent-docs.js'
 import { RowCommits, chunks, isMine, type Written } from './row-commits.js'
 import { entryImage, keysOf, Overlay, planned, play, removalsOf, type Entry, type Named, type Planned } from './row-plan.js'
 import { RowTidying } from './row-tidying.js'
-import { Lookups } from './lookups.js'
 import { MongoLook, type Place, type Seen } from './mongo-look.js'
 import { encodeCursor, rangeOf } from './row-query.js'
 import {
@@ -64,14 +63,6 @@ export class MongoRows extends Rows {
   readonly #commits: RowCommits
   readonly #tidying: RowTidying
   readonly #local = new KeyedMutex()
-  readonly #lookups = new Lookups((collection, ids) =>
-    persist(() =>
-      this.#commits
-        .rows(collection)
-        .find({ _id: ids.length === 1 ? (ids[0] as string) : { $in: [...ids] } })
-        .toArray(),
-    ),
-  )
   readonly #recent = new RecentDocs()
   /** Where little happens a checkpoint is stored again after minutes, and by nobody else as long as partitions stay. */
   readonly #recentCheckpoints = new RecentDocs(600_000)
@@ -122,7 +113,7 @@ export class MongoRows extends Rows {
     return crossing(async () => {
       const shape = shapeOf(table)
       const { collection } = shape
-      const found = await this.#lookups.one(collection, idOf(key))
+      const found = await this.#commits.lookups.one(collection, idOf(key))
       const doc = !found || this.#commits.isSettled(found) ? found : await this.#commits.read(collection, found)
       // Most who read a row by its key are about to change it.
       if (doc && doc.l === undefined) this.#recentOf(shape).read(collection, doc)
@@ -139,7 +130,7 @@ export class MongoRows extends Rows {
     return crossing(async () => {
       const recent = sure ? undefined : this.#recentOf(shape).get(shape.collection, id)
       if (recent) return { shape, id, doc: recent, sure: false }
-      const stored = await this.#lookups.one(shape.collection, id)
+      const stored = await this.#commits.lookups.one(shape.collection, id)
       if (!stored || this.#commits.isSettled(stored)) return { shape, id, doc: stored, sure: !unsettled }
       if (unsettled) return { shape, id, doc: await this.#commits.unsettled(stored), sure: false }
       const doc = await this.#commits.free(shape.collection, stored)

@@ -12,6 +12,7 @@
  * So a reader sees the row before or after the decision, whoever dies where.
  */
 import { acknowledged, durable, nonce, prepare, type Collection, type Db } from './database.js'
+import { Lookups } from './lookups.js'
 import { separator } from './ordered-text.js'
 import { atMost, duplicatesOf, isDuplicate, pause, persist } from './retry.js'
 import { changeTo, markOf, removal, writersOf, type Decided, type Durability, type Image, type Mark, type RowDoc } from './row-shape.js'
@@ -63,6 +64,14 @@ export class RowCommits {
   /** Changes that this process knows to be finished, the oldest first. */
   readonly #finished = new Set<string>()
   readonly #epochs: RowEpochs
+  /** Documents as they are stored, whoever holds them. */
+  readonly lookups = new Lookups((collection, ids) =>
+    persist(() =>
+      this.rows(collection)
+        .find({ _id: ids.length === 1 ? (ids[0] as string) : { $in: [...ids] } })
+        .toArray(),
+    ),
+  )
 
   constructor(
     db: Db,
@@ -71,7 +80,7 @@ export class RowCommits {
   ) {
     this.#db = db
     this.#parts = db.collection<Part>('parts_of_rows')
-    this.#epochs = new RowEpochs((collection) => this.rows(collection), now)
+    this.#epochs = new RowEpochs((collection) => this.rows(collection), this.lookups, now)
   }
 
   async prepare(): Promise<void> {

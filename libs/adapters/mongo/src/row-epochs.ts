@@ -13,7 +13,7 @@
  *   removed, and then all others of that epoch are there.
  */
 import type { Collection } from './database.js'
-import { Lookups } from './lookups.js'
+import type { Lookups } from './lookups.js'
 import { separator } from './ordered-text.js'
 import { persist } from './retry.js'
 import { checkpoints, shapeOf, type Ended, type Reached, type RowDoc } from './row-shape.js'
@@ -76,20 +76,12 @@ export class RowEpochs {
   readonly #own = new Map<string, Reached>()
   /** How far checkpoints were when they were last read or written here. */
   readonly #known = new Map<string, Progress>()
-  readonly #lookups: Lookups
 
   constructor(
     private readonly rows: (collection: string) => Collection<RowDoc>,
+    private readonly lookups: Lookups,
     private readonly now: () => number,
-  ) {
-    this.#lookups = new Lookups((collection, ids) =>
-      persist(() =>
-        this.rows(collection)
-          .find({ _id: ids.length === 1 ? (ids[0] as string) : { $in: [...ids] } })
-          .toArray(),
-      ),
-    )
-  }
+  ) {}
 
   /** For a change with new rows in some tables; nothing where no checkpoint that is there decides it, or too many epochs have ended. */
   async begin({ shape, id, doc, json }: Entry, tables: Iterable<string>): Promise<Begun | undefined> {
@@ -141,7 +133,7 @@ export class RowEpochs {
     const beginning = beginningOf(s)
     const known = judge(beginning, this.#known.get(beginning.root) ?? {})
     if (known !== 'open') return { verdict: known }
-    const root = await this.#lookups.one(checkpointCollection, beginning.root)
+    const root = await this.lookups.one(checkpointCollection, beginning.root)
     const progress = { ...(root?.q ? { q: root.q } : {}), ...(root?.z ? { z: root.z } : {}) }
     this.#known.set(beginning.root, progress)
     return { verdict: judge(beginning, progress), root }
