@@ -301,6 +301,17 @@ describe('heads', () => {
     expect(await writer.bus.heads('identity')).toEqual(expected)
   })
 
+  test('a late repetition takes nothing back of what this process has published, also where others have written in between', async () => {
+    await migrateTopics(given, ['identity'], 1)
+    const { bus } = newBus()
+    const late = encode(event(1)).value
+    await bus.publish(events(1, 1))
+    await raw(late)
+    await bus.publish(events(2, 3))
+    await raw(late)
+    expect(await bus.heads('identity')).toEqual([{ p: 0, seq: 3 }])
+  })
+
   test('a late repetition by a rival takes nothing back from who knows better', async () => {
     await migrateTopics(given, ['identity'], 1)
     const [one, rival] = [newBus(), newBus()]

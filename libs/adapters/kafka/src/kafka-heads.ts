@@ -29,11 +29,15 @@ export class KafkaHeads {
     this.#cluster = clusterOf(makeClient(options), options.metadataAge ?? defaults.metadataAge)
   }
 
-  /** Notes what this process wrote, unless somebody else wrote before it what has not been read. */
+  /**
+   * Notes what this process wrote. Where something lies before it that has not been read, the end of the partition is read all the same. A record at the end may
+   * be an old one: a publication that was given up goes on for a while, and may come after what took its place.
+   */
   learn(published: readonly Published[]): void {
     for (const { context, p, seq, base, end } of published) {
       const topic = topicOf(this.options, context)
-      if (base <= (this.#known.get(topic)?.get(p)?.end ?? 0)) this.#note(topic, p, { end, seq })
+      const known = this.#known.get(topic)?.get(p)?.end ?? 0
+      this.#note(topic, p, { end: base <= known ? end : known, seq })
     }
   }
 
