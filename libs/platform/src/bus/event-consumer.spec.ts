@@ -215,3 +215,47 @@ it('who leaves waits no longer for what nobody may do any more', async () => {
     expect(await mine.doneElsewhere('notes', 0, [3, 3], look)).toBe('asked')
   }
 })
+
+describe('batches of several partitions', () => {
+  /** Where rows are shared, or not. `held` keeps every event of partition 0 until `go`. */
+  const begin = async ({ shared, limit = Infinity }: { shared: boolean; limit?: number }) => {
+    const of = shared ? sharedAdapters(adapters) : adapters
+    consumer = new Noting((await of.portsFor('spec')).rows)
+    jest.spyOn(consumer, 'atOnce').mockReturnValue(limit)
+    const { promise: held, resolve: go } = Promise.withResolvers<void>()
+    consumer.special = { 1: () => held.then(() => []) }
+    const at = (p: number, seq: number) => ({ context: 'notes', p, events: [{ ...event(seq), position: { p, seq } }] })
+    const done: string[] = []
+    const note = (what: string) => (work: Promise<unknown>) => work.then(() => void done.push(what))
+    return { go, done, slow: note('slow')(consumer.handle(at(0, 1))), quick: note('quick')(consumer.handle(at(1, 2))), note, at }
+  }
+
+  it('are worked on side by side where rows are shared', async () => {
+    const { go, done, slow, quick } = await begin({ shared: true })
+    await quick
+    expect([await noted(), consumer.status().pending]).toEqual([[2], 1])
+    go()
+    await slow
+    expect([done, await noted(), consumer.status()]).toMatchObject([['quick', 'slow'], [1, 2], { pending: 0, positions: { 'notes:0': 1, 'notes:1': 2 } }])
+  })
+
+  it.each([
+    ['rows are its own', { shared: false }],
+    ['a consumer leaves room for others', { shared: true, limit: 50 }],
+  ])('are worked on one after the other where %s', async (_, how) => {
+    const { go, done, slow, quick } = await begin(how)
+    setImmediate(go)
+    await Promise.all([slow, quick])
+    expect(done).toEqual(['slow', 'quick'])
+  })
+
+  it('are not worked on while a stream is tried again, nor is one while they are', async () => {
+    const { go, done, slow, quick, note, at } = await begin({ shared: true })
+    const retried = note('retried')(consumer.retry('notes/ten_a/note/not_3'))
+    const later = note('later')(consumer.handle(at(1, 3)))
+    await quick
+    setImmediate(go)
+    await Promise.all([slow, retried, later])
+    expect(done).toEqual(['quick', 'slow', 'retried', 'later'])
+  })
+})

@@ -12,6 +12,7 @@ import type { BusBatch } from './bus.js'
 import { CheckpointTimer } from './checkpoint-timer.js'
 import { describe, nameOf, ParkedStreams, type ParkedStream } from './parked-streams.js'
 import { Positions } from './positions.js'
+import { SharedExclusiveLock } from './shared-exclusive-lock.js'
 import { fromLook, StaleLook } from './stale-look.js'
 import { UnwrittenEvents, type Unwritten } from './unwritten.js'
 
@@ -48,7 +49,8 @@ export abstract class EventConsumer {
   /** Lets those go that wait in `doneElsewhere`. */
   readonly #waiting = new Set<() => void>()
   #left = false
-  #queue: Promise<unknown> = Promise.resolve()
+  /** Retries and the like run alone. */
+  readonly #lock = new SharedExclusiveLock()
   #loading: Promise<void> | undefined
   #pending = 0
 
@@ -88,14 +90,17 @@ export abstract class EventConsumer {
     return work()
   }
 
-  /** So many events are done without a turn of the event loop in between; what they change is committed together. */
+  /**
+   * So many events are done without a turn of the event loop in between; what they change is committed together. A consumer with a limit leaves room for others:
+   * it takes one partition after the other.
+   */
   atOnce(): number {
     return Infinity
   }
 
   /** Loads what is parked; before the first batch. Whoever asks before it has begun shares it: partitions come many at once. */
   load(): Promise<void> {
-    return (this.#loading ??= this.exclusive(async () => {
+    return (this.#loading ??= this.#lock.exclusive(async () => {
       this.#loading = undefined
       for (const stream of await this.#parked.load()) void this.retry(stream).catch(() => false)
     }))
@@ -121,12 +126,19 @@ export abstract class EventConsumer {
     return true
   }
 
-  /** Called by the bus; batches of several partitions run one after the other. */
-  handle(batch: BusBatch): Promise<void> {
+  /**
+   * Called by the bus. Where copies share the rows they may meet anyway, and most of a batch is waiting for the database: batches of several partitions run side by
+   * side (docs/adr/0061-partitions-side-by-side.md).
+   */
+  async handle(batch: BusBatch): Promise<void> {
     this.#pending += batch.events.length
-    return this.exclusive(() => (batch.events.length <= this.atOnce() ? this.#take(batch) : this.#inParts(batch))).finally(
-      () => (this.#pending -= batch.events.length),
-    )
+    const sideBySide = this.rows.shared && this.atOnce() === Infinity
+    const run = (): Promise<void> => (batch.events.length <= this.atOnce() ? this.#take(batch) : this.#inParts(batch))
+    try {
+      await (sideBySide ? this.#lock.shared(run) : this.#lock.exclusive(run))
+    } finally {
+      this.#pending -= batch.events.length
+    }
   }
 
   async #inParts({ context, p, events }: BusBatch): Promise<void> {
@@ -233,18 +245,18 @@ export abstract class EventConsumer {
   /** Stores how far this consumer is where the checkpoint says less; never rejects. What cannot be stored now is stored a little later. */
   #storePositions(): Promise<void> {
     this.#storeLater.stop()
-    return this.exclusive(async () => {
-      let failed = false
-      for (const place of this.#positions.unstored()) {
+    return this.#lock.exclusive(async () => {
+      const store = async ({ context, p, ...moved }: Omit<Checkpoint, 'consumer' | 'durability'>): Promise<void> => {
         try {
-          await this.#write([], { consumer: this.name, durability: this.durability, ...place })
+          await this.#write([], { consumer: this.name, durability: this.durability, context, p, ...moved })
         } catch (error) {
           // A partition that is another copy's by now has a checkpoint that this one does not move: its position is the stored one then.
-          failed = true
-          this.log.debug({ consumer: this.name, context: place.context, p: place.p, reason: describe(error) }, 'a position could not be stored')
+          this.#storeLater.startAgain()
+          this.log.debug({ consumer: this.name, context, p, reason: describe(error) }, 'a position could not be stored')
         }
       }
-      if (failed) this.#storeLater.startAgain()
+      // Batches wait meanwhile.
+      await Promise.all(this.#positions.unstored().map(store))
     })
   }
 
@@ -278,7 +290,7 @@ export abstract class EventConsumer {
 
   /** Tries the parked events of a stream again, in order; answers whether all went through. */
   retry(stream: string): Promise<boolean> {
-    return this.exclusive(() =>
+    return this.#lock.exclusive(() =>
       this.#parked.retry(stream, (event, unpark) => this.again(event, () => fromLook(this.rows, (look) => this.#redo(event, unpark, look)))),
     )
   }
@@ -295,7 +307,7 @@ export abstract class EventConsumer {
 
   /** Gives up the first parked event of a stream, for a reason that goes to the log, and tries the rest. */
   async skip(stream: string, reason: string): Promise<boolean> {
-    await this.exclusive(() => this.#parked.skip(stream, reason))
+    await this.#lock.exclusive(() => this.#parked.skip(stream, reason))
     return this.retry(stream)
   }
 
@@ -350,13 +362,6 @@ export abstract class EventConsumer {
   /** Waits for what is running, and stores what is done. */
   async idle(): Promise<void> {
     if (this.#storeLater.runs) await this.#storePositions()
-    await this.#queue.catch(() => {})
-  }
-
-  /** One thing at a time: batches, retries. */
-  protected exclusive<T>(run: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(run, run)
-    this.#queue = result.catch(() => {})
-    return result
+    await this.#lock.idle()
   }
 }
