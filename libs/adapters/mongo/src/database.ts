@@ -12,6 +12,10 @@ export type Db = mongo.Db
 export const durable: mongo.WriteConcernSettings = { w: 'majority', j: true }
 /** Acknowledged by a majority: power loss at all of them at once may take the last moments. */
 export const acknowledged: mongo.WriteConcernSettings = { w: 'majority', j: false }
+/** Of a write with that durability. */
+export const concern = (durability: 'full' | 'rebuildable'): { writeConcern: mongo.WriteConcernSettings } => ({
+  writeConcern: durability === 'full' ? durable : acknowledged,
+})
 
 /** What the URL does not say. */
 const defaults = {
@@ -87,4 +91,13 @@ export const prepare = async (db: Db, name: string, indexes: readonly mongo.Inde
       await jitter(attempt)
     }
   }
+}
+
+/** So many documents at most in one command. */
+export const mostAtOnce = 1_000
+
+export const chunks = <T>(items: readonly T[], size = mostAtOnce): T[][] => {
+  const made: T[][] = []
+  for (let i = 0; i < items.length; i += size) made.push(items.slice(i, i + size))
+  return made
 }

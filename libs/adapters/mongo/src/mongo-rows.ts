@@ -13,12 +13,13 @@ import {
   type TableDefinition,
   type UpTo,
 } from '@pavan/platform/views/rows.js'
-import { acknowledged, durable, nonce, prepare, type Db } from './database.js'
+import { chunks, concern, nonce, prepare, type Db } from './database.js'
 import { KeyedMutex } from './keyed-mutex.js'
 import { end, idOf, separator } from './ordered-text.js'
 import { crossing, isDuplicate, isTransient, jitter, persist } from './retry.js'
 import { RecentDocs } from './recent-docs.js'
-import { RowCommits, chunks, isMine, type Written } from './row-commits.js'
+import { OpenChanges } from './open-changes.js'
+import { RowCommits, isMine, type Written } from './row-commits.js'
 import { entryImage, keysOf, Overlay, planned, play, removalsOf, type Entry, type Named, type Planned } from './row-plan.js'
 import { RowTidying } from './row-tidying.js'
 import { MongoLook, type Place, type Seen } from './mongo-look.js'
@@ -60,6 +61,7 @@ interface Applying {
 export class MongoRows extends Rows {
   readonly #db: Db
   readonly #clock: Clock
+  readonly #open: OpenChanges
   readonly #commits: RowCommits
   readonly #tidying: RowTidying
   readonly #local = new KeyedMutex()
@@ -74,8 +76,10 @@ export class MongoRows extends Rows {
     super()
     this.#db = db
     this.#clock = clock
-    this.#commits = new RowCommits(db, () => clock.now(), lockPatienceMs)
-    this.#tidying = new RowTidying(this.#commits, () => clock.now())
+    const now = () => clock.now()
+    this.#open = new OpenChanges(db, now, lockPatienceMs)
+    this.#commits = new RowCommits(this.#open, now)
+    this.#tidying = new RowTidying(this.#open, now)
     this.#timers = [
       setInterval(() => void this.sweep().catch(() => undefined), tidyEveryMillis).unref(),
       setInterval(() => void this.#tidying.recover().catch(() => undefined), tidyEveryMillis).unref(),
@@ -84,7 +88,7 @@ export class MongoRows extends Rows {
 
   static async open(options: MongoRowsOptions): Promise<MongoRows> {
     const rows = new MongoRows(options)
-    await rows.#commits.prepare()
+    await rows.#open.prepare()
     await rows.open([checkpoints])
     return rows
   }
@@ -100,7 +104,7 @@ export class MongoRows extends Rows {
         tables.map(async (table) => {
           const shape = shapeOf(table)
           await persist(() => prepare(this.#db, shape.collection, mongoIndexes(shape)))
-          this.#commits.open(shape.collection)
+          this.#open.open(shape.collection)
           await this.#tidying.finishDecided(shape.collection)
           await this.#reshape(shape)
           this.#opened.set(shape.collection, shape)
@@ -113,8 +117,8 @@ export class MongoRows extends Rows {
     return crossing(async () => {
       const shape = shapeOf(table)
       const { collection } = shape
-      const found = await this.#commits.lookups.one(collection, idOf(key))
-      const doc = !found || this.#commits.isSettled(found) ? found : await this.#commits.read(collection, found)
+      const found = await this.#open.lookups.one(collection, idOf(key))
+      const doc = !found || this.#open.isSettled(found) ? found : await this.#open.read(collection, found)
       // Most who read a row by its key are about to change it.
       if (doc && doc.l === undefined) this.#recentOf(shape).read(collection, doc)
       const json = liveJson(doc, this.#clock.now())
@@ -130,10 +134,10 @@ export class MongoRows extends Rows {
     return crossing(async () => {
       const recent = sure ? undefined : this.#recentOf(shape).get(shape.collection, id)
       if (recent) return { shape, id, doc: recent, sure: false }
-      const stored = await this.#commits.lookups.one(shape.collection, id)
-      if (!stored || this.#commits.isSettled(stored)) return { shape, id, doc: stored, sure: !unsettled }
-      if (unsettled) return { shape, id, doc: await this.#commits.unsettled(stored), sure: false }
-      const doc = await this.#commits.free(shape.collection, stored)
+      const stored = await this.#open.lookups.one(shape.collection, id)
+      if (!stored || this.#open.isSettled(stored)) return { shape, id, doc: stored, sure: !unsettled }
+      if (unsettled) return { shape, id, doc: await this.#open.unsettled(stored), sure: false }
+      const doc = await this.#open.free(shape.collection, stored)
       return { shape, id, doc, sure: true }
     })
   }
@@ -149,7 +153,7 @@ export class MongoRows extends Rows {
       for (let [from, to] = [range.from, range.to]; from < to;) {
         const wanted = query.limit - items.length
         const docs = await persist(() =>
-          this.#commits
+          this.#open
             .rows(shape.collection)
             .find({ [at]: { $gte: from, $lt: to } })
             .sort({ [at]: query.order === 'desc' ? -1 : 1 })
@@ -158,7 +162,7 @@ export class MongoRows extends Rows {
         )
         const page = docs.slice(0, wanted)
         for (const one of page) {
-          const doc = this.#commits.isSettled(one) ? one : await this.#commits.read(shape.collection, one)
+          const doc = this.#open.isSettled(one) ? one : await this.#open.read(shape.collection, one)
           const json = liveJson(doc, now)
           const text = doc?.[at]
           if (json !== undefined && text !== undefined && text >= range.from && text < range.to) items.push(JSON.parse(json) as R)
@@ -232,7 +236,7 @@ export class MongoRows extends Rows {
       [...Map.groupBy(places, ({ shape }) => shape)].map(async ([shape, some]) => {
         const filter = { _id: { $in: some.map(({ id }) => id) } }
         const stored = await persist(() =>
-          this.#commits
+          this.#open
             .rows(shape.collection)
             .find(filter, { projection: { v: 1, l: 1 } })
             .toArray(),
@@ -262,13 +266,13 @@ export class MongoRows extends Rows {
   /** A row that is new needs no look before: one insert, judged by the unique key. False: it takes the long way. */
   async #alone(change: Planned, durability: Durability): Promise<boolean> {
     if (change.op !== 'put' && change.op !== 'insert') return false
-    const rows = this.#commits.rows(change.shape.collection)
+    const rows = this.#open.rows(change.shape.collection)
     const _id = idOf(change.key)
     const v = nonce()
     const doc = { _id, ...imageOf(change.shape, change.key, JSON.parse(change.row) as JsonRow, change.row), v }
     return persist(async (attempt) => {
       try {
-        await rows.insertOne(doc, { writeConcern: durability === 'full' ? durable : acknowledged })
+        await rows.insertOne(doc, concern(durability))
         this.#recent.remember(change.shape.collection, doc)
         return true
       } catch (error) {
@@ -310,14 +314,14 @@ export class MongoRows extends Rows {
         const found = new Map<string, RowDoc>()
         for (const some of chunks([...ids.keys()])) {
           const filter = some.length === 1 ? { _id: some[0] as string } : { _id: { $in: some } }
-          for (const doc of await this.#free(shape, () => this.#commits.rows(shape.collection).find(filter).toArray())) found.set(doc._id, doc)
+          for (const doc of await this.#free(shape, () => this.#open.rows(shape.collection).find(filter).toArray())) found.set(doc._id, doc)
         }
         for (const [id, key] of ids) overlay.add(shape, key, found.get(id))
       }),
     )
     for (const { shape, at, prefix } of removalsOf(plan)) {
       const filter = { [at]: { $gte: prefix, $lt: prefix + end } }
-      for (const doc of await this.#free(shape, () => this.#commits.rows(shape.collection).find(filter).toArray())) overlay.add(shape, doc._id, doc)
+      for (const doc of await this.#free(shape, () => this.#open.rows(shape.collection).find(filter).toArray())) overlay.add(shape, doc._id, doc)
     }
     return { overlay, remembered }
   }
@@ -325,7 +329,7 @@ export class MongoRows extends Rows {
   async #free(shape: RowShape, read: () => Promise<RowDoc[]>): Promise<RowDoc[]> {
     const found: RowDoc[] = []
     for (const doc of await persist(read)) {
-      const free = this.#commits.isSettled(doc) ? doc : await this.#commits.free(shape.collection, doc)
+      const free = this.#open.isSettled(doc) ? doc : await this.#open.free(shape.collection, doc)
       if (free) found.push(free)
     }
     return found
@@ -354,7 +358,7 @@ export class MongoRows extends Rows {
     return crossing(async () => {
       const { collection } = shapeOf(table)
       this.#opened.delete(collection)
-      this.#commits.drop(collection)
+      this.#open.drop(collection)
       await persist(() => this.#db.collection<{ _id: string }>('meta').deleteOne({ _id: `shape:${collection}` }))
       await persist(() => this.#db.collection(collection).drop()).catch((error: { code?: number; message?: string }) => {
         if (error.code !== 26 && !/ns not found/.test(error.message ?? '')) throw error
@@ -370,12 +374,12 @@ export class MongoRows extends Rows {
     const known = await persist(() => meta.findOne({ _id }))
     if (known?.shape === text) return
     if (known) {
-      const rows = this.#commits.rows(shape.collection)
+      const rows = this.#open.rows(shape.collection)
       for await (const doc of rows.find({ d: { $exists: false } })) {
-        if (doc.r === undefined || (doc.s !== undefined && !(await this.#commits.unsettled(doc)))) continue
+        if (doc.r === undefined || (doc.s !== undefined && !(await this.#open.unsettled(doc)))) continue
         const row = JSON.parse(doc.r) as JsonRow
         const image = imageOf(shape, doc._id, row, doc.r)
-        await this.#commits.settleBefore([{ doc }])
+        await this.#open.settleBefore([{ doc }])
         await persist(() => rows.updateOne({ _id: doc._id, v: doc.v, l: { $exists: false } }, changeTo(doc, image, nonce()) as never))
       }
     }

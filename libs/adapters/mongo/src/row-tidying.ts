@@ -1,6 +1,7 @@
-/** Finishes, undoes and removes what writers of rows have left that are gone. Readers need none of it: each finds by itself what holds (row-commits.ts). */
+/** Finishes, undoes and removes what writers of rows have left that are gone. Readers need none of it: each finds by itself what holds (open-changes.ts). */
+import { chunks } from './database.js'
 import { persist } from './retry.js'
-import { chunks, unlocked, type RowCommits } from './row-commits.js'
+import { unlocked, type OpenChanges } from './open-changes.js'
 import type { Decided, RowDoc } from './row-shape.js'
 
 /** So many expired documents are looked at before they are removed, at once. */
@@ -11,24 +12,24 @@ export class RowTidying {
   #seen = new Set<string>()
 
   constructor(
-    private readonly commits: RowCommits,
+    private readonly open: OpenChanges,
     private readonly now: () => number,
   ) {}
 
   /** Finishes what was decided in all collections: another copy may have died. */
   async takeOver(): Promise<void> {
-    for (const collection of this.commits.collections) await this.finishDecided(collection)
+    for (const collection of this.open.collections) await this.finishDecided(collection)
   }
 
   /** Readers by an index look past documents that are not yet what they shall be. */
   async finishDecided(collection: string): Promise<void> {
-    for (const doc of await this.#locked(collection)) await this.commits.read(collection, doc)
+    for (const doc of await this.#locked(collection)) await this.open.read(collection, doc)
   }
 
   /** One document for each change that holds some of a collection. */
   async #locked(collection: string): Promise<RowDoc[]> {
     const docs = await persist(() =>
-      this.commits
+      this.open
         .rows(collection)
         .find({ l: { $gte: '' } })
         .toArray(),
@@ -42,19 +43,19 @@ export class RowTidying {
    */
   async recover(): Promise<void> {
     const seen = new Set<string>()
-    for (const collection of this.commits.collections)
+    for (const collection of this.open.collections)
       for (const doc of await this.#locked(collection)) {
         const id = doc.l as string
-        if (this.#seen.has(id)) await this.commits.free(collection, doc)
+        if (this.#seen.has(id)) await this.open.free(collection, doc)
         seen.add(id)
       }
     this.#seen = seen
-    await this.commits.clearParts()
+    await this.open.clearParts()
   }
 
   /** Removes documents of a collection that have expired; answers how many. What they have decided is finished before. */
   async sweep(collection: string): Promise<number> {
-    const rows = this.commits.rows(collection)
+    const rows = this.open.rows(collection)
     const expired = { e: { $lte: this.now() }, l: unlocked }
     const { deletedCount } = await rows.deleteMany({ ...expired, p: unlocked })
     const roots = await rows
@@ -62,7 +63,7 @@ export class RowTidying {
       .limit(mostSwept)
       .toArray()
     if (roots.length === 0) return deletedCount
-    await this.#settleAll(roots.map(({ p }) => p as Decided).filter((decided) => !this.commits.isFinished(decided)))
+    await this.#settleAll(roots.map(({ p }) => p as Decided).filter((decided) => !this.open.isFinished(decided)))
     const more = await Promise.all(
       chunks(roots).map((some) => rows.deleteMany({ _id: { $in: some.map(({ _id }) => _id) }, v: { $in: some.map(({ v }) => v) }, l: unlocked })),
     )
@@ -74,12 +75,12 @@ export class RowTidying {
     for (const some of chunks(decided)) {
       const ids = some.map(({ i }) => i)
       for (const collection of new Set(some.flatMap(({ c }) => c))) {
-        const open = await this.commits
+        const open = await this.open
           .rows(collection)
           .find({ l: { $in: ids } }, { projection: { l: 1 } })
           .toArray()
         const locks = new Set(open.map(({ l }) => l))
-        for (const { i, c } of some) if (locks.has(i)) await this.commits.settle(i, c)
+        for (const { i, c } of some) if (locks.has(i)) await this.open.settle(i, c)
       }
     }
   }
