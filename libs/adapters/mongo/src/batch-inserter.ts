@@ -1,7 +1,8 @@
 /** Inserts documents durably, those that wait at the same moment in one command. Each is judged for itself. */
 import mongoose from 'mongoose'
 import { insertAll, type Collection, type Db } from './database.js'
-import { isTransient, persist } from './retry.js'
+import { persist } from './retry.js'
+import { Together } from './together.js'
 
 interface Attempt {
   readonly _id: string
@@ -9,25 +10,8 @@ interface Attempt {
   readonly a: string
 }
 
-interface Waiting<Doc> {
-  readonly doc: Doc
-  readonly resolve: (other: Doc | undefined) => void
-  readonly reject: (error: unknown) => void
-}
-
-/** Commands under way at once. Further documents travel together in the next one. */
-const lanes = 4
-/** Beside a command that is under way another one begins after so many milliseconds at the earliest: a command costs more than its documents. */
-const spacing = 8
-const mostDocuments = 100
-const mostCharacters = 4_000_000
-
 export class BatchInserter<Doc extends Attempt> {
-  #waiting: Waiting<Doc>[] = []
-  #busy = 0
-  /** When the last command began, by the monotonic clock. */
-  #begun = -Infinity
-  #opening = false
+  readonly #together: Together<Doc, Doc | undefined>
 
   constructor(
     private readonly db: Db,
@@ -38,58 +22,20 @@ export class BatchInserter<Doc extends Attempt> {
       /** What is read of a document that has another's place. */
       readonly projection?: { readonly [field: string]: 0 }
     } = {},
-  ) {}
+  ) {
+    this.#together = new Together((docs) => this.#insert(docs), options.sizeOf)
+  }
 
   /** Answers nothing when the document is stored now, and otherwise what has its place. */
   insert(doc: Doc): Promise<Doc | undefined> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ doc, resolve, reject })
-      // Those who ask in the same turn of the event loop travel together.
-      if (this.#busy === 0) queueMicrotask(() => void this.#run())
-      else if (this.#busy < lanes && !this.#opening) {
-        this.#opening = true
-        setTimeout(() => this.#open(), Math.max(0, this.#begun + spacing - performance.now()))
-      }
-    })
+    return this.#together.run(doc)
   }
 
-  #open(): void {
-    this.#opening = false
-    void this.#run()
-  }
-
-  async #run(): Promise<void> {
-    if (this.#busy === lanes || this.#waiting.length === 0) return
-    this.#busy++
-    while (this.#waiting.length > 0) {
-      this.#begun = performance.now()
-      await this.#insert(this.#next())
-    }
-    this.#busy--
-  }
-
-  #next(): Waiting<Doc>[] {
-    let size = 0
-    let count = 0
-    for (const { doc } of this.#waiting) {
-      size += this.options.sizeOf?.(doc) ?? 0
-      if (count > 0 && (count === mostDocuments || size > mostCharacters)) break
-      count++
-    }
-    return this.#waiting.splice(0, count)
-  }
-
-  async #insert(batch: readonly Waiting<Doc>[]): Promise<void> {
+  async #insert(docs: readonly Doc[]): Promise<(Doc | undefined)[]> {
     // In one order everywhere, so that two commands cannot wait for each other in the database.
-    const sorted = batch.length === 1 ? batch : batch.toSorted((a, b) => (a.doc._id < b.doc._id ? -1 : 1))
-    try {
-      const stored = await persist(() => this.#send(sorted.map(({ doc }) => doc)))
-      sorted.forEach(({ doc, resolve }) => resolve(stored.get(doc)))
-    } catch (error) {
-      if (batch.length === 1 || isTransient(error) || !(error instanceof mongoose.mongo.MongoError)) for (const { reject } of batch) reject(error)
-      // One that the server does not take hurts none that travels with it.
-      else await Promise.all(batch.map((one) => this.#insert([one])))
-    }
+    const sorted = docs.length === 1 ? docs : docs.toSorted((a, b) => (a._id < b._id ? -1 : 1))
+    const others = await persist(() => this.#send(sorted))
+    return docs.map((doc) => others.get(doc))
   }
 
   /** What is in the place of those that are not stored. */

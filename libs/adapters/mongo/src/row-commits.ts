@@ -11,7 +11,6 @@
  *
  * So a reader sees the row before or after the decision, whoever dies where.
  */
-import mongoose from 'mongoose'
 import { chunks, concern, mostAtOnce, nonce } from './database.js'
 import { born, unlocked, type Lock, type OpenChanges, type Part } from './open-changes.js'
 import { separator } from './ordered-text.js'
@@ -19,6 +18,7 @@ import { atMost, duplicatesOf, isDuplicate, persist } from './retry.js'
 import { checkpointCollection } from './row-epochs.js'
 import { entryImage, type Entry } from './row-plan.js'
 import { changeTo, markOf, removal, type Decided, type Durability, type Image, type Mark, type RowDoc } from './row-shape.js'
+import { Together } from './together.js'
 
 /** What a write has left: its id, and what the root keeps of a change of several documents. */
 export interface Written {
@@ -27,11 +27,19 @@ export interface Written {
   readonly mark: Mark
 }
 
+/** A checkpoint that takes a step. */
+interface Move {
+  readonly filter: { readonly _id: string; readonly v: string; readonly l: typeof unlocked }
+  readonly update: object
+}
+
 /** So many documents of a table are locked with what they shall be beside them, and finished one by one; of more of them that lies elsewhere. */
 const few = 16
 const mostCharacters = 2_000_000
 
 export class RowCommits {
+  readonly #inserts = new Map<string, Together<readonly RowDoc[], boolean>>()
+  readonly #moves = new Map<Durability, Together<Move, boolean>>()
   /** Work that no caller waits for. */
   readonly #loose = new Set<Promise<unknown>>()
 
@@ -110,8 +118,12 @@ export class RowCommits {
         }
       }
       const change = image ? changeTo(doc, image, v, mark) : markOf(doc, v, this.now(), mark.p)
-      const { matchedCount } = await rows.updateOne({ _id, v: doc.v, l: unlocked }, change as never, concern(durability))
-      return matchedCount === 1 || isMine(await rows.findOne({ _id }), v)
+      const filter = { _id, v: doc.v, l: unlocked }
+      const done =
+        entry.shape.collection === checkpointCollection
+          ? await this.#movesOf(durability).run({ filter, update: change })
+          : (await rows.updateOne(filter, change as never, concern(durability))).matchedCount === 1
+      return done || isMine(await rows.findOne({ _id }), v)
     })
   }
 
@@ -139,14 +151,37 @@ export class RowCommits {
   async #insert(collection: string, entries: readonly Entry[], beside: Omit<RowDoc, '_id'>, durability: Durability): Promise<boolean> {
     for (const some of chunks(entries)) {
       const docs = some.map((entry): RowDoc => ({ _id: entry.id, ...(entryImage(entry) as Image), ...beside }))
-      try {
-        await this.open.rows(collection).insertMany(docs, { ordered: false, ...concern(durability) })
-      } catch (error) {
-        if (error instanceof mongoose.mongo.MongoBulkWriteError && duplicatesOf(error).size > 0) return false
-        throw error
-      }
+      if (!(await this.#insertsOf(collection, durability).run(docs))) return false
     }
     return true
+  }
+
+  #insertsOf(collection: string, durability: Durability): Together<readonly RowDoc[], boolean> {
+    const send = async (some: readonly (readonly RowDoc[])[]): Promise<boolean[]> => {
+      // In one order everywhere, so that two commands cannot wait for each other in the database.
+      const all = some.flat().toSorted(byId)
+      const there = await this.open
+        .rows(collection)
+        .insertMany(all, { ordered: false, ...concern(durability) })
+        .then(() => undefined, duplicatesOf)
+      const refused = new Set([...(there ?? [])].map((index) => all[index]))
+      return some.map((docs) => !docs.some((doc) => refused.has(doc)))
+    }
+    return kept(this.#inserts, `${collection} ${durability}`, () => new Together(send, (docs) => docs.reduce((sum, { r = '' }) => sum + r.length, 0)))
+  }
+
+  /** Checkpoints of many consumers and partitions move at the same moment. */
+  #movesOf(durability: Durability): Together<Move, boolean> {
+    const send = async (moves: readonly Move[]): Promise<boolean[]> => {
+      const rows = this.open.rows(checkpointCollection)
+      const [only] = moves
+      if (only && moves.length === 1) return [(await rows.updateOne(only.filter, only.update as never, concern(durability))).matchedCount === 1]
+      const updates = moves.toSorted((a, b) => byId(a.filter, b.filter)).map(({ filter, update }) => ({ updateOne: { filter, update: update as never } }))
+      const { matchedCount } = await rows.bulkWrite(updates, { ordered: false, ...concern(durability) })
+      // Of several nobody says which: each looks for itself then.
+      return moves.map(() => matchedCount === moves.length)
+    }
+    return kept(this.#moves, durability, () => new Together(send))
   }
 
   /**
@@ -248,6 +283,16 @@ const rootOf = (entries: readonly Entry[]): Entry => {
     entries,
   ].find(({ length }) => length > 0) as readonly Entry[]
   return candidates.reduce((first, one) => (placeOf(one) < placeOf(first) ? one : first))
+}
+
+const byId = (a: { readonly _id: string }, b: { readonly _id: string }): number => (a._id < b._id ? -1 : 1)
+
+const kept = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
+  const known = map.get(key)
+  if (known) return known
+  const made = make()
+  map.set(key, made)
+  return made
 }
 
 const placeOf = ({ shape, id }: Entry): string => shape.collection + separator + id
