@@ -15,6 +15,7 @@ const scenarios = [
   'growth-streams',
   'lag',
   'lag-distributed',
+  'lag-mongo',
   'login',
   'publish',
   'rebuild',

@@ -31,6 +31,15 @@ const perSubject = 1_000
 const partitions = 16
 const subjectOf = (number) => `usr_${String(number).padStart(26, '0')}`
 
+const assigned = (number, assignee, role) => ({
+  id: `evt_${String(number).padStart(26, '0')}`,
+  type: 'role.assigned',
+  schema: 1,
+  at: 1_790_000_000_000 + number,
+  data: { assignee, role },
+  meta: { actor: { type: 'system', id: 'bench' } },
+})
+
 /** So many events, a subject's 1,000 roles one after the other, as people assign them: the product's own append, and its relay. */
 const fill = async (ports, events) => {
   let next = 0
@@ -40,14 +49,7 @@ const fill = async (ports, events) => {
         const number = next++
         const assignee = subjectOf(number)
         for (let i = 0; i < perSubject; i++) {
-          const event = {
-            id: `evt_${String(number * perSubject + i).padStart(26, '0')}`,
-            type: 'role.assigned',
-            schema: 1,
-            at: 1_790_000_000_000 + number,
-            data: { assignee, role: `role-${i}` },
-            meta: { actor: { type: 'system', id: 'bench' } },
-          }
+          const event = assigned(number * perSubject + i, assignee, `role-${i}`)
           const { version } = await ports.store.append({ tenant, category: 'assignment', id: assignee }, [event], { expected: i })
           if (version !== i + 1) throw new Error(`version ${version} after ${i + 1} events`)
         }
@@ -223,6 +225,39 @@ export const mongoView = async (events) => {
     close: async () => {
       await view.end()
       await client.close()
+      await carrier.close()
+      await adapters.close()
+      await servers.stop()
+    },
+  }
+}
+
+/** The view as it follows the log of a service that goes on writing: one process appends, publishes, applies and answers, as a copy of the service does. */
+export const followingView = async () => {
+  calmQueues()
+  const servers = await bothServers()
+  const adapters = openMongo({ url: servers.mongo.url, prefix: 'lag', partitions })
+  const carrier = await openBus({ brokers: servers.kafka.brokers, prefix: 'lag', contexts: [context], partitions })
+  const ports = { ...(await adapters.portsFor(context)), bus: carrier.bus }
+  const relay = new Relay(context, ports.store, ports.bus, quietLog())
+  await relay.start()
+  const { views, transport, rows } = await runView(ports)
+  let made = 0
+  return {
+    servers,
+    /** One role for somebody who had none, acknowledged when it is stored and numbered. Answers who. */
+    assign: async () => {
+      const number = made++
+      const subject = subjectOf(number)
+      const { version } = await ports.store.append({ tenant, category: 'assignment', id: subject }, [assigned(number, subject, 'reader')], { expected: 0 })
+      if (version !== 1) throw new Error(`version ${version} of a new stream`)
+      return subject
+    },
+    rolesOf: async (subject) => (await rows.find(assignments, { index: 'bySubject', where: { tenant, subject }, limit: 50 })).items.map(({ role }) => role),
+    close: async () => {
+      await transport.close()
+      await views.close()
+      await relay.close()
       await carrier.close()
       await adapters.close()
       await servers.stop()
