@@ -1,4 +1,6 @@
-import { beginningOf, beginningText, judge, leftBy } from './row-epochs.js'
+import { beginningOf, beginningText, judge, leftBy, RowEpochs } from './row-epochs.js'
+import type { Entry } from './row-plan.js'
+import { checkpoints, shapeOf, type RowDoc } from './row-shape.js'
 
 const root = '["a view","identity",3,"full"]'
 const c = ['t_items_v1']
@@ -31,4 +33,18 @@ describe('whether a row is there, by what its checkpoint says', () => {
     for (const other of ['["a view","identity",3,"full"', `${root}0`, '["a view","identity",30,"full"]', '["a"]', '["z"]'])
       for (const k of [1, 40]) expect(left({ root: other, e: 35, k })).toBe(false)
   })
+})
+
+test('five ends that are older than a day are cleared away with one change, and the others later', async () => {
+  const day = 86_400_000
+  const cleared: unknown[] = []
+  const rows = (collection: string) => ({ deleteMany: async ({ s }: { s: object }) => void cleared.push([collection, s]) })
+  const epochs = new RowEpochs(rows as never, undefined as never, () => 3 * day)
+  const old = Array.from({ length: 7 }, (_, e) => ({ e, k: 1, c, at: day }))
+  const recent = { e: 7, k: 1, c, at: 2 * day }
+  const doc = { _id: root, v: 'v', q: { e: 8, k: 4, c }, z: [...old, recent] } as RowDoc
+  const entry = { shape: shapeOf(checkpoints), id: root, doc, json: '{"seq":1}' } as Entry
+  const begun = await epochs.begin(entry, c)
+  expect(cleared).toEqual(old.slice(0, 5).map((end) => ['t_items_v1', leftBy(root, end)]))
+  expect(begun).toEqual({ progress: { q: { e: 9, k: 0, c }, z: [...old.slice(5), recent, { e: 8, k: 4, c, at: 3 * day }] } })
 })
