@@ -1,15 +1,11 @@
 // From the acknowledgement of a command until the read API of the distributed system shows what it did, at 100 and at 1,000 commands a second (p99, ms).
-import { setTimeout as pause } from 'node:timers/promises'
-import { load, pace, percentile, quick, report, round, say } from './support/harness.mjs'
+import { load, pace, percentile, quick, report, round, say, untilShown } from './support/harness.mjs'
 import { operatorOf } from './support/shop.mjs'
 import { startDistributed, usedBetween } from './support/system.mjs'
 import { issue } from './support/tokens.mjs'
 
 const wanted = [100, 1_000]
 const probesPerSecond = 3
-/** Milliseconds between two questions of a probe at the least, and the share of what it has waited: asking must not be what the system is busy with. */
-const askEvery = 5
-const exactTo = 0.15
 const rounds = quick ? 2 : 3
 const milliseconds = quick ? 4_000 : 30_000
 /** Seven processes compile what they do a hundred times a second only after a while. */
@@ -26,15 +22,11 @@ try {
 
   const probe = async (subject) => {
     await api('POST', path, { subject, role: 'reader' })
-    const acknowledged = performance.now()
-    for (;;) {
+    return untilShown(async () => {
       const { items } = JSON.parse((await api('GET', `${path}?subject=${subject}`)).text)
-      if (items.length > 0) {
-        if (items[0].role !== 'reader') throw new Error(`another role was assigned: ${items[0].role}`)
-        return performance.now() - acknowledged
-      }
-      await pause(Math.max(askEvery, (performance.now() - acknowledged) * exactTo))
-    }
+      if (items.length > 0 && items[0].role !== 'reader') throw new Error(`another role was assigned: ${items[0].role}`)
+      return items.length > 0
+    })
   }
   let number = 0
   const measure = async (perSecond, time) => {

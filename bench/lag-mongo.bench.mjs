@@ -1,14 +1,10 @@
 // From the acknowledgement of a commit by our store on MongoDB until the rows of a view show it, over our relay and Kafka, at 100 and at 1,000 a second (p99, ms).
-import { setTimeout as pause } from 'node:timers/promises'
-import { median, pace, percentile, quick, report, round, say } from './support/harness.mjs'
+import { median, pace, percentile, quick, report, round, say, untilShown } from './support/harness.mjs'
 import { cpuOfTree } from './support/servers.mjs'
 import { followingView } from './support/view-under-test.mjs'
 
 const wanted = [100, 1_000]
 const probesPerSecond = 10
-/** Milliseconds between two looks of a probe at the least, and the share of what it has waited: looking must not be what the system is busy with. */
-const lookEvery = 5
-const exactTo = 0.15
 const rounds = quick ? 2 : 5
 const milliseconds = quick ? 4_000 : 20_000
 /** A system that falls behind has no lag worth naming. */
@@ -17,15 +13,11 @@ const reached = 0.95
 const view = await followingView()
 const probe = async () => {
   const subject = await view.assign()
-  const acknowledged = performance.now()
-  for (;;) {
+  return untilShown(async () => {
     const roles = await view.rolesOf(subject)
-    if (roles.length > 0) {
-      if (roles.length > 1 || roles[0] !== 'reader') throw new Error(`other roles were assigned: ${roles}`)
-      return performance.now() - acknowledged
-    }
-    await pause(Math.max(lookEvery, (performance.now() - acknowledged) * exactTo))
-  }
+    if (roles.length > 1 || (roles[0] ?? 'reader') !== 'reader') throw new Error(`other roles were assigned: ${roles}`)
+    return roles.length > 0
+  })
 }
 
 const measure = async (perSecond, time) => {

@@ -182,6 +182,19 @@ export const pace = async ({ perSecond, milliseconds, once }) => {
   return { done, perSecond: done / ((performance.now() - started) / 1000) }
 }
 
+/** Milliseconds between two looks at the least, and the share of what has been waited: looking must not be what a system is busy with. */
+const lookEvery = 5
+const exactTo = 0.15
+
+/** Milliseconds until `look` answers true; asked again and again. */
+export const untilShown = async (look) => {
+  const started = performance.now()
+  for (;;) {
+    if (await look()) return performance.now() - started
+    await new Promise((resolve) => setTimeout(resolve, Math.max(lookEvery, (performance.now() - started) * exactTo)))
+  }
+}
+
 export const percentile = (values, share) => {
   if (values.length === 0) return NaN
   const sorted = Float64Array.from(values).sort()

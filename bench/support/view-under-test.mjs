@@ -157,19 +157,30 @@ export const embeddedView = async (folder, events) => {
   }
 }
 
-export const mongoView = async (events) => {
+/** Store, rows and bus of the context on Kafka and MongoDB, under names of their own. */
+const onServers = async (prefix) => {
   calmQueues()
   const servers = await bothServers()
-  const adapters = openMongo({ url: servers.mongo.url, prefix: 'rebuild', partitions })
-  const carrier = await openBus({ brokers: servers.kafka.brokers, prefix: 'rebuild', contexts: [context], partitions })
+  const adapters = openMongo({ url: servers.mongo.url, prefix, partitions })
+  const carrier = await openBus({ brokers: servers.kafka.brokers, prefix, contexts: [context], partitions })
+  const close = async () => {
+    await carrier.close()
+    await adapters.close()
+    await servers.stop()
+  }
+  return { servers, ports: { ...(await adapters.portsFor(context)), bus: carrier.bus }, close }
+}
+
+export const mongoView = async (events) => {
+  const { servers, ports, close } = await onServers('rebuild')
   const client = await bareMongo(servers.mongo.url)
-  const view = await common({ ...(await adapters.portsFor(context)), bus: carrier.bus }, events)
+  const view = await common(ports, events)
   let turn = 0
   return {
     ...view,
     /** One batch after the other with its checkpoint, of one event and of 100: median and 99th percentile of one, and what each further event adds. */
     applyMs: async (times) => {
-      const { rows } = await adapters.portsFor(context)
+      const { rows } = ports
       let from = 0
       const timed = async (count, repeat) => {
         const taken = []
@@ -225,20 +236,14 @@ export const mongoView = async (events) => {
     close: async () => {
       await view.end()
       await client.close()
-      await carrier.close()
-      await adapters.close()
-      await servers.stop()
+      await close()
     },
   }
 }
 
 /** The view as it follows the log of a service that goes on writing: one process appends, publishes, applies and answers, as a copy of the service does. */
 export const followingView = async () => {
-  calmQueues()
-  const servers = await bothServers()
-  const adapters = openMongo({ url: servers.mongo.url, prefix: 'lag', partitions })
-  const carrier = await openBus({ brokers: servers.kafka.brokers, prefix: 'lag', contexts: [context], partitions })
-  const ports = { ...(await adapters.portsFor(context)), bus: carrier.bus }
+  const { servers, ports, close } = await onServers('lag')
   const relay = new Relay(context, ports.store, ports.bus, quietLog())
   await relay.start()
   const { views, transport, rows } = await runView(ports)
@@ -258,9 +263,7 @@ export const followingView = async () => {
       await transport.close()
       await views.close()
       await relay.close()
-      await carrier.close()
-      await adapters.close()
-      await servers.stop()
+      await close()
     },
   }
 }
