@@ -246,17 +246,17 @@ export abstract class EventConsumer {
   #storePositions(): Promise<void> {
     this.#storeLater.stop()
     return this.#lock.exclusive(async () => {
-      const store = async ({ context, p, ...moved }: Omit<Checkpoint, 'consumer' | 'durability'>): Promise<void> => {
+      // Side by side, because batches wait meanwhile.
+      const stores = this.#positions.unstored().map(async (place) => {
         try {
-          await this.#write([], { consumer: this.name, durability: this.durability, context, p, ...moved })
+          await this.#write([], { consumer: this.name, durability: this.durability, ...place })
         } catch (error) {
           // A partition that is another copy's by now has a checkpoint that this one does not move: its position is the stored one then.
           this.#storeLater.startAgain()
-          this.log.debug({ consumer: this.name, context, p, reason: describe(error) }, 'a position could not be stored')
+          this.log.debug({ consumer: this.name, context: place.context, p: place.p, reason: describe(error) }, 'a position could not be stored')
         }
-      }
-      // Batches wait meanwhile.
-      await Promise.all(this.#positions.unstored().map(store))
+      })
+      await Promise.all(stores)
     })
   }
 
