@@ -1,6 +1,6 @@
 /** Inserts documents durably, those that wait at the same moment in one command. Each is judged for itself. */
 import mongoose from 'mongoose'
-import { insertAll, type Collection, type Db } from './database.js'
+import { byId, insertAll, type Collection, type Db } from './database.js'
 import { persist } from './retry.js'
 import { Together } from './together.js'
 
@@ -32,8 +32,7 @@ export class BatchInserter<Doc extends Attempt> {
   }
 
   async #insert(docs: readonly Doc[]): Promise<(Doc | undefined)[]> {
-    // In one order everywhere, so that two commands cannot wait for each other in the database.
-    const sorted = docs.length === 1 ? docs : docs.toSorted((a, b) => (a._id < b._id ? -1 : 1))
+    const sorted = docs.toSorted(byId)
     const others = await persist(() => this.#send(sorted))
     return docs.map((doc) => others.get(doc))
   }

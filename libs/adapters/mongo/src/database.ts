@@ -101,3 +101,6 @@ export const chunks = <T>(items: readonly T[], size = mostAtOnce): T[][] => {
   for (let i = 0; i < items.length; i += size) made.push(items.slice(i, i + size))
   return made
 }
+
+/** The order of documents in a command with several: the same everywhere, so that two commands cannot wait for each other in the database. */
+export const byId = (a: { readonly _id: string }, b: { readonly _id: string }): number => (a._id < b._id ? -1 : 1)

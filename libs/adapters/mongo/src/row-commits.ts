@@ -11,7 +11,7 @@
  *
  * So a reader sees the row before or after the decision, whoever dies where.
  */
-import { chunks, concern, mostAtOnce, nonce } from './database.js'
+import { byId, chunks, concern, mostAtOnce, nonce } from './database.js'
 import { born, unlocked, type Lock, type OpenChanges, type Part } from './open-changes.js'
 import { separator } from './ordered-text.js'
 import { atMost, duplicatesOf, isDuplicate, persist } from './retry.js'
@@ -158,7 +158,6 @@ export class RowCommits {
 
   #insertsOf(collection: string, durability: Durability): Together<readonly RowDoc[], boolean> {
     const send = async (some: readonly (readonly RowDoc[])[]): Promise<boolean[]> => {
-      // In one order everywhere, so that two commands cannot wait for each other in the database.
       const all = some.flat().toSorted(byId)
       const there = await this.open
         .rows(collection)
@@ -170,7 +169,10 @@ export class RowCommits {
     return kept(this.#inserts, `${collection} ${durability}`, () => new Together(send, (docs) => docs.reduce((sum, { r = '' }) => sum + r.length, 0)))
   }
 
-  /** Checkpoints of many consumers and partitions move at the same moment. */
+  /**
+   * Checkpoints of many consumers and partitions move at the same moment, and each is written by one copy. Other rows do not go together: who consumes what is used
+   * once must be told by the count of its own write.
+   */
   #movesOf(durability: Durability): Together<Move, boolean> {
     const send = async (moves: readonly Move[]): Promise<boolean[]> => {
       const rows = this.open.rows(checkpointCollection)
@@ -284,8 +286,6 @@ const rootOf = (entries: readonly Entry[]): Entry => {
   ].find(({ length }) => length > 0) as readonly Entry[]
   return candidates.reduce((first, one) => (placeOf(one) < placeOf(first) ? one : first))
 }
-
-const byId = (a: { readonly _id: string }, b: { readonly _id: string }): number => (a._id < b._id ? -1 : 1)
 
 const kept = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
   const known = map.get(key)

@@ -80,7 +80,7 @@ whereMongo('changes of several partitions in one moment', (url) => {
   })
 
   test.each(['insertMany', 'bulkWrite'])('are all there once where the answer of their %s was lost', async (lost) => {
-    const { one, other, sent, onSent } = await begin()
+    const { one, other, onSent } = await begin()
     let once = true
     onSent(({ method }) => {
       if (method !== lost || !once) return
@@ -88,7 +88,7 @@ whereMongo('changes of several partitions in one moment', (url) => {
       throw new mongoose.mongo.MongoNetworkError('the answer was lost')
     })
     expect(await move(one)).toEqual(partitions.map(() => applied))
-    expect([once, sent.length > 2 || lost === 'bulkWrite']).toEqual([false, true])
+    expect(once).toBe(false)
     for (const rows of [one, other])
       expect([await listed(rows), await seqs(rows)]).toEqual([partitions.map((p) => ({ id: `4 ${p}`, by: 'one' })), partitions.map(() => 4)])
   })

@@ -81,3 +81,27 @@ test('one that the server does not take hurts none that travels with it', async 
     [['a', 'b'], ['a'], ['b']],
   ])
 })
+
+test('four commands are under way at most, and another one begins eight milliseconds after the one before', async () => {
+  jest.useFakeTimers({ doNotFake: ['queueMicrotask', 'nextTick', 'setImmediate'] })
+  try {
+    const { together, sent, ends, turn } = setUp()
+    void together.run('a')
+    await turn()
+    for (const [n, item] of ['b', 'c', 'd'].entries()) {
+      void together.run(item)
+      await jest.advanceTimersByTimeAsync(7)
+      expect(sent).toHaveLength(n + 1)
+      await jest.advanceTimersByTimeAsync(1)
+      expect(sent).toHaveLength(n + 2)
+    }
+    void together.run('e')
+    await jest.advanceTimersByTimeAsync(100)
+    expect(sent).toEqual([['a'], ['b'], ['c'], ['d']])
+    ends[2]?.()
+    await turn()
+    expect(sent.at(-1)).toEqual(['e'])
+  } finally {
+    jest.useRealTimers()
+  }
+})
