@@ -1,6 +1,6 @@
 /** Runs services side by side behind one port. One service or all of them: the same runner. */
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { Server as SocketServer, type AddressInfo } from 'node:net'
 import { commonProblems } from '@pavan/contracts'
 import { writeProblem } from '../http/problem-filter.js'
 import { Problems } from '../http/problems.js'
@@ -78,6 +78,25 @@ const listen = (server: Server, port: number, host: string): Promise<number> =>
     server.listen(port, host, () => resolve((server.address() as AddressInfo).port))
   })
 
+/** A connection on which nothing is asked stays for so many milliseconds when the server ends: a request may be on its way on it. */
+const idleMs = 250
+/** What is not answered in so many milliseconds then is cut off. */
+const longestMs = 5_000
+
+/** Takes no more connections, and resolves when those that are there have ended. Whoever keeps one open is told by the next answer that it ends. */
+const end = (server: Server): Promise<void> =>
+  new Promise((resolve) => {
+    // After a look at what has come in: after a pause of the process that may be a request on each.
+    const idle = setInterval(() => setImmediate(() => server.closeIdleConnections()), idleMs)
+    const hurry = setTimeout(() => server.closeAllConnections(), longestMs)
+    // That of the HTTP server would end idle connections at once.
+    SocketServer.prototype.close.call(server, () => {
+      clearInterval(idle)
+      clearTimeout(hurry)
+      resolve()
+    })
+  })
+
 export const runServices = async ({ services, remote = [], port, host, baseUrl, ...rest }: RunOptions): Promise<Running> => {
   const starting = new Problems(commonProblems, '/problems')
   const unavailable: RequestHandler = (request, response) => {
@@ -86,15 +105,14 @@ export const runServices = async ({ services, remote = [], port, host, baseUrl, 
     writeProblem(response, starting.answer('service.unavailable', { retryAfter: 1 }, requestContextOf(request)))
   }
   let handle = unavailable
-  const server = createServer((request, response) => handle(request, response))
+  const server = createServer((request, response) => {
+    if (!server.listening) response.shouldKeepAlive = false
+    handle(request, response)
+  })
   const hosts: ServiceHost[] = []
   const remotes: RemoteService[] = []
   const close = async (): Promise<void> => {
-    const closed = new Promise<void>((resolve) => (server.listening ? server.close(() => resolve()) : resolve()))
-    server.closeIdleConnections()
-    const hurry = setTimeout(() => server.closeAllConnections(), 5_000)
-    await closed
-    clearTimeout(hurry)
+    if (server.listening) await end(server)
     for (const one of hosts.toReversed()) await one.close()
     for (const one of remotes) await one.close()
     await rest.adapters.close()
