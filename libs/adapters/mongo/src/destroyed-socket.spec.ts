@@ -7,15 +7,17 @@ const { Connection } = require('mongodb/lib/cmap/connection.js')
 const { ns } = require('mongodb/lib/utils.js')
 
 /** A connection of the driver, which declares no types for its inside, to a server that takes everything and says nothing. */
-const withConnection = async (use: (connection: any, socket: Socket) => Promise<void>): Promise<void> => {
-  const server = createServer((peer) => peer.on('error', () => undefined).resume())
+const withConnection = async (use: (connection: any, socket: Socket, peer: Socket) => Promise<void>): Promise<void> => {
+  let accepted = (_peer: Socket): void => {}
+  const peer = new Promise<Socket>((resolve) => (accepted = resolve))
+  const server = createServer((one) => accepted(one.on('error', () => undefined).resume()))
   // Where the driver waits for ever the test fails by its time limit, and must not keep the process.
   server.unref()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
   await new Promise((resolve) => socket.once('connect', resolve))
   try {
-    await use(new Connection(socket, { id: 1, hostAddress: { toString: () => 'peer' }, generation: 0, logicalSessionTimeoutMinutes: 0 }), socket)
+    await use(new Connection(socket, { id: 1, hostAddress: { toString: () => 'peer' }, generation: 0, logicalSessionTimeoutMinutes: 0 }), socket, await peer)
   } finally {
     socket.destroy()
     await new Promise((resolve) => server.close(resolve))
@@ -38,4 +40,13 @@ test('a command that was sent fails when its connection is closed', () =>
     const sent = connection.command(ns('admin.$cmd'), { hello: 1 }, {})
     setImmediate(() => socket.destroy())
     await expect(sent).rejects.toMatchObject({ name: 'MongoNetworkError' })
+  }))
+
+test('a command on a connection that the server has just ended fails like any on a lost one', () =>
+  withConnection(async (connection, socket, peer) => {
+    const ended = new Promise((resolve) => socket.once('end', resolve))
+    peer.end()
+    await ended
+    await expect(connection.command(ns('admin.$cmd'), { hello: 1 }, {})).rejects.toMatchObject({ name: 'MongoNetworkError' })
+    expect(connection.closed).toBe(true)
   }))
