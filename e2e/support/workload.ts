@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { Browser, call, type Answer } from './http.js'
 import { eventually } from './parallel.js'
 import type { System } from './system.js'
+import { trail } from './trail.js'
 import { authorizationUrl, callback, exchange, type Tenant } from './tenant.js'
 
 const password = 'correct horse battery staple 9'
@@ -199,14 +200,19 @@ export class Workload {
     }
   }
 
-  /** Every acknowledged command is there, once, in order, in every view. Answers what is wrong, in sentences. */
+  /** Every acknowledged command is there, once, in order, in every view. Answers what is wrong, in sentences, and how far what is missing has come. */
   async verify(within = 60_000): Promise<readonly string[]> {
     let wrong: string[] = []
-    await eventually(async () => {
-      wrong = await this.#look()
-      return wrong.length === 0
-    }, within).catch(() => undefined)
-    return wrong
+    try {
+      await eventually(async () => {
+        wrong = await this.#look().catch((error: unknown) => [(error as Error).message])
+        return wrong.length === 0
+      }, within)
+      return []
+    } catch (error) {
+      const people = new Set(wrong.flatMap((sentence) => sentence.match(/usr_\w+/) ?? []))
+      return [...wrong, (error as Error).message, ...(await Promise.all([...people].slice(0, 3).map((id) => trail(this.system, id))))]
+    }
   }
 
   async #look(): Promise<string[]> {
