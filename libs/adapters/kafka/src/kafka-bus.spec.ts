@@ -2,7 +2,7 @@ import { createServer } from 'node:net'
 // @ts-expect-error kafkajs declares no types for its inside.
 import KafkaConnection from 'kafkajs/src/network/connection.js'
 import { Kafka, logLevel, type Admin, type Producer } from 'kafkajs'
-import type { BusBatch } from '@pavan/platform/bus/bus.js'
+import { FallenBehind, type BusBatch } from '@pavan/platform/bus/bus.js'
 import { until } from '@pavan/platform/testing/until.js'
 import { encode } from './cloud-event.js'
 import { kafkaBus, migrateTopics, type KafkaAdapters, type KafkaOptions } from './index.js'
@@ -193,6 +193,32 @@ describe('a group', () => {
     await stop()
     const [noted] = await admin.fetchOffsets({ groupId: `${given.prefix}.g`, topics: [topic()] })
     expect(noted!.partitions).toEqual([{ partition: 0, offset: '12', metadata: '9' }])
+  })
+
+  test('that has lost what it had done gets it again, and what comes after it', async () => {
+    const bus = newBus()
+    await bus.bus.publish(events(1, 6))
+    const batches: { readonly after: number | undefined; readonly seqs: readonly number[] }[] = []
+    let lost = false
+    await bus.bus.subscribe({
+      group: 'lost',
+      contexts: ['identity'],
+      from: async () => 0,
+      handle: async (batch: BusBatch) => {
+        const seqs = batch.events.map(({ position }) => position.seq)
+        if (!lost && seqs.includes(7)) {
+          lost = true
+          throw new FallenBehind(2, batch)
+        }
+        batches.push({ after: batch.after, seqs })
+      },
+    })
+    const got = () => batches.flatMap(({ seqs }) => seqs)
+    await until(() => got().includes(6))
+    await bus.bus.publish(events(7, 8))
+    await until(() => got().includes(8))
+    expect(got()).toEqual([1, 2, 3, 4, 5, 6, 3, 4, 5, 6, 7, 8])
+    expect(batches.every(({ after, seqs }) => after === (seqs[0] as number) - 1)).toBe(true)
   })
 
   test('whose place cannot be read yet gets nothing, and everything afterwards', async () => {

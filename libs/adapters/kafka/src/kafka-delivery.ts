@@ -1,6 +1,6 @@
 /** What a member does with the batches of its partitions: in order, again and again until they are resolved. */
 import type { Consumer, EachBatchPayload, KafkaMessage } from 'kafkajs'
-import type { Subscription } from '@pavan/platform/bus/bus.js'
+import { FallenBehind, type Subscription } from '@pavan/platform/bus/bus.js'
 import type { StoredEvent } from '@pavan/platform/events/event-store.js'
 import { metrics } from '@pavan/platform/telemetry/metrics.js'
 import { eventOf } from './cloud-event.js'
@@ -116,7 +116,7 @@ export class KafkaDelivery {
       const found = place.sift(events)
       if (found.gap) this.#alarm(context, p, found.gap)
       if (found.events.length < events.length) repeated.add(events.length - found.events.length, { context })
-      if (found.events.length > 0 && !(await this.#handle(payload, held, found.events))) return
+      if (found.events.length > 0 && !(await this.#handle(consumer, payload, held, place, found.events))) return
       const next = Number(chunk.at(-1)?.offset) + 1
       place.done(next, found.events.at(-1)?.position.seq)
       payload.resolveOffset(String(next - 1))
@@ -125,13 +125,23 @@ export class KafkaDelivery {
   }
 
   /** Hands the events over; false when they were rejected, and the partition rests for a while. */
-  async #handle(payload: EachBatchPayload, held: Held, events: readonly StoredEvent[]): Promise<boolean> {
+  async #handle(consumer: Consumer, payload: EachBatchPayload, held: Held, place: PartitionPlace, events: readonly StoredEvent[]): Promise<boolean> {
+    const { topic, partition } = payload.batch
     try {
-      await this.subscription.handle({ context: held.context, p: payload.batch.partition, events })
+      await this.subscription.handle({ context: held.context, p: partition, events, after: place.seq })
       held.failures = 0
       return true
-    } catch {
+    } catch (error) {
       // The consumer says in its own log why it rejected; the bus only comes again.
+      if (error instanceof FallenBehind) {
+        const { done } = error
+        this.options.log.warn(
+          { group: this.group, context: held.context, p: partition, done, after: place.seq },
+          'what a consumer had done is lost; it gets it again',
+        )
+        place.goBack(done)
+        seek(consumer, { topic, partition, offset: place.next })
+      }
       const resume = payload.pause()
       const timer = setTimeout(
         () => {

@@ -30,6 +30,13 @@ test('events that were not resolved come again', () => {
   expect(seqs(place, events(1, 4))).toEqual([4])
 })
 
+test('events that were resolved come again to who has lost them', () => {
+  const place = new PartitionPlace(0, none)
+  place.done(8, 6)
+  place.goBack(2)
+  expect([place.next, place.seq, seqs(place, events(1, 6))]).toEqual([2, 2, [3, 4, 5, 6]])
+})
+
 test('a gap is told once for a batch, and what came is delivered', () => {
   const place = new PartitionPlace(2, none)
   expect(place.sift([event(3), event(7), event(9)])).toMatchObject({ gap: { after: 3, found: 7 }, events: [{ id: 'evt_3' }, { id: 'evt_7' }, { id: 'evt_9' }] })

@@ -66,6 +66,12 @@ export class PartitionPlace {
     return gap ? { events: fresh, gap } : { events: fresh }
   }
 
+  /** What comes after a sequence number is to be delivered again. */
+  goBack(seq: number): void {
+    this.next = Math.min(this.next, seq)
+    this.#last = seq
+  }
+
   /** Everything before the offset is done. */
   done(next: number, seq: number | undefined): void {
     this.next = next

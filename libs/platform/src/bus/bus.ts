@@ -7,6 +7,22 @@ export interface BusBatch {
   readonly context: string
   readonly p: number
   readonly events: readonly StoredEvent[]
+  /** Last sequence number that the group was handed over and has resolved before, where the bus keeps that itself. */
+  readonly after?: number
+}
+
+/**
+ * Rejects a batch whose group has done less than what it resolved: what it stored then is lost, because its storage fell back to an earlier state. A bus that says `after` begins
+ * again behind `done`.
+ */
+export class FallenBehind extends Error {
+  constructor(
+    /** Last sequence number that is done. */
+    readonly done: number,
+    { context, p, after }: BusBatch,
+  ) {
+    super(`${context}:${p}: events were done up to ${after}, and what is stored ends with ${done}`)
+  }
 }
 
 export interface Subscription {
@@ -14,7 +30,7 @@ export interface Subscription {
   readonly group: string
   /** Contexts (topics) to listen to: `identity`, `admin`. */
   readonly contexts: readonly string[]
-  /** A rejected batch comes again, to this group only. The next batch of a partition waits until this one resolves. */
+  /** A rejected batch comes again, to this group only; after `FallenBehind` with what is missing before it. The next batch of a partition waits until this one resolves. */
   handle(batch: BusBatch): Promise<void>
   /**
    * Asked before `handle` where `from` is given: whether nothing in the batch is the group's business, and it has noted that it is past it.

@@ -4,9 +4,10 @@ import type { StoredEvent } from '../events/event-store.js'
 import { StorageUnavailable } from '../service/storage-unavailable.js'
 import { makeLog } from '../telemetry/log.js'
 import { sharedAdapters } from '../testing/shared-adapters.js'
-import { patch, put } from '../views/changes.js'
+import { patch, put, remove } from '../views/changes.js'
 import type { Changes } from '../views/define-view.js'
 import { defineTable, type Rows } from '../views/rows.js'
+import { FallenBehind } from './bus.js'
 import { EventConsumer } from './event-consumer.js'
 import { parkedEvents } from './parked-events.js'
 import type { Unwritten } from './unwritten.js'
@@ -147,6 +148,34 @@ describe('an event that has those before it written first', () => {
       [1, 2],
     ])
   })
+})
+
+it('what its storage has lost of what it had done, it asks the bus for, and leaves nothing out', async () => {
+  consumer = new Noting((await sharedAdapters(adapters).portsFor('spec')).rows)
+  await handle(event(1), event(2), event(3))
+  await rows.apply([remove(seen, '2'), remove(seen, '3')], { consumer: 'spec', context: 'notes', p: 0, from: 3, to: 1, durability: 'rebuildable' })
+  const next = { context: 'notes', p: 0, events: [event(4)], after: 3 }
+  await expect(consumer.handle(next)).rejects.toThrow('moved the checkpoint to 1')
+  await expect(consumer.handle(next)).rejects.toMatchObject({ constructor: FallenBehind, done: 1 })
+  expect(await noted()).toEqual([1])
+  await consumer.handle({ ...next, events: [event(2), event(3), event(4)], after: 1 })
+  expect(await noted()).toEqual([1, 2, 3, 4])
+})
+
+it('the parts of a batch are done one after the other, also where the storage loses one of them in between', async () => {
+  consumer = new Noting((await sharedAdapters(adapters).portsFor('spec')).rows)
+  jest.spyOn(consumer, 'atOnce').mockReturnValue(2)
+  consumer.special = {
+    4: async () => {
+      consumer.special = {}
+      await rows.apply([remove(seen, '1'), remove(seen, '2')], { consumer: 'spec', context: 'notes', p: 0, from: 2, to: 0, durability: 'rebuildable' })
+      return []
+    },
+  }
+  const batch = { context: 'notes', p: 0, events: [1, 2, 3, 4].map((seq) => event(seq)), after: 0 }
+  await expect(consumer.handle(batch)).rejects.toThrow('moved the checkpoint to 0')
+  await consumer.handle(batch)
+  expect(await noted()).toEqual([1, 2, 3, 4])
 })
 
 it('an event that fails while it is read what is parked is not forgotten', async () => {

@@ -8,7 +8,7 @@ import { StorageUnavailable } from '../service/storage-unavailable.js'
 import type { Log } from '../telemetry/log.js'
 import type { Changes } from '../views/define-view.js'
 import type { Checkpoint, Look, RowChange, Rows } from '../views/rows.js'
-import type { BusBatch } from './bus.js'
+import { FallenBehind, type BusBatch } from './bus.js'
 import { CheckpointTimer } from './checkpoint-timer.js'
 import { describe, nameOf, ParkedStreams, type ParkedStream } from './parked-streams.js'
 import { Positions } from './positions.js'
@@ -141,10 +141,10 @@ export abstract class EventConsumer {
     }
   }
 
-  async #inParts({ context, p, events }: BusBatch): Promise<void> {
+  async #inParts({ context, p, events, after }: BusBatch): Promise<void> {
     for (let from = 0, size = this.atOnce(); from < events.length; from += size, size = this.atOnce()) {
       if (from > 0) await turn()
-      await this.#take({ context, p, events: events.slice(from, from + size) })
+      await this.#take({ context, p, events: events.slice(from, from + size), after: from > 0 ? events[from - 1]?.position.seq : after })
     }
   }
 
@@ -155,6 +155,7 @@ export abstract class EventConsumer {
   async #work(batch: BusBatch, look: Look): Promise<void> {
     const { context, p, events } = batch
     const done = await this.position(context, p)
+    if (done < (batch.after ?? 0)) throw new FallenBehind(done, batch)
     if (this.#parked.none && !this.concernsAny(batch)) {
       const to = events.at(-1)?.position.seq ?? 0
       return to > done ? this.#advance([], { context, p, to, concerned: false }) : undefined

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { roleAssigned, sessionStarted, signInFailed, tenantCreated, userRegistered } from '@pavan/contracts'
 import { SystemClock, type EventMeta } from '@pavan/kernel'
+import { FallenBehind } from '@pavan/platform/bus/bus.js'
 import { ServiceUnderTest, user } from '@pavan/platform/testing/service-under-test.js'
 import { until } from '@pavan/platform/testing/until.js'
 import { KeyRing } from '@pavan/platform/privacy/key-ring.js'
@@ -208,6 +209,16 @@ describe('the audit log', () => {
     expect([await stored('profiles'), await stored('analytics')]).toEqual([5, 6])
     await writer.handle({ context: 'profiles', p: 0, events: made('profiles', 6, 1) })
     expect(await stored('profiles')).toBe(6)
+  })
+
+  test('takes nothing that does not follow on what it has: the bus is asked for what is missing', async () => {
+    const system = await startWithAdministrators()
+    const writer = system.host.get(AuditWriter)
+    const batch = { context: 'profiles', p: 0, events: made('profiles', 6, 2), after: 5 }
+    await expect(writer.handle(batch)).rejects.toMatchObject({ constructor: FallenBehind, done: 0 })
+    expect(await system.core.rows.checkpoint('audit-log', 'profiles', 0, 'full')).toBe(0)
+    await writer.handle({ ...batch, events: made('profiles', 1, 7), after: 0 })
+    expect(await system.core.rows.checkpoint('audit-log', 'profiles', 0, 'full')).toBe(7)
   })
 
   test('has no gap and no double when two copies of the service append at the same moment', async () => {

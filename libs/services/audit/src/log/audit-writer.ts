@@ -4,7 +4,7 @@
  */
 import { Inject, Injectable } from '@nestjs/common'
 import { contexts } from '@pavan/contracts'
-import type { BusBatch } from '@pavan/platform/bus/bus.js'
+import { FallenBehind, type BusBatch } from '@pavan/platform/bus/bus.js'
 import { allPassed, Positions } from '@pavan/platform/bus/positions.js'
 import type { BatchConsumer } from '@pavan/platform/bus/bus-transport.js'
 import type { StoredEvent } from '@pavan/platform/events/event-store.js'
@@ -90,10 +90,12 @@ export class AuditWriter implements BatchConsumer {
     for (;;) {
       const checkpoints: Checkpoint[] = []
       const fresh: StoredEvent[] = []
-      for (const { context, p, events } of batches) {
+      for (const batch of batches) {
+        const { context, p, events, after = 0 } = batch
         // After partitions have moved, a batch may be here twice: what is left of the second one follows from what was written of the first.
         if (checkpoints.some((one) => one.context === context && one.p === p)) continue
         const from = await this.#positions.of(context, p)
+        if (from < after) throw new FallenBehind(from, batch)
         const some = events.filter((event) => event.position.seq > from).slice(0, atOnce - fresh.length)
         const to = some.at(-1)?.position.seq
         if (to === undefined) continue
