@@ -7,9 +7,9 @@
 import { createHmac } from 'node:crypto'
 import { everywhere, type ClaimChange } from '@pavan/kernel'
 import { ClaimTaken } from '@pavan/platform/events/event-store.js'
+import { KeyedMutex } from '@pavan/platform/service/keyed-mutex.js'
 import type { CommitDoc, StreamRef } from './commit-doc.js'
 import { durable, nonce, type Collection } from './database.js'
-import { KeyedMutex } from './keyed-mutex.js'
 import { isDuplicate, pause, persist } from './retry.js'
 
 /** One try to store a commit: its place and its mark. */

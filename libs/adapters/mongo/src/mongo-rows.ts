@@ -13,8 +13,8 @@ import {
   type TableDefinition,
   type UpTo,
 } from '@pavan/platform/views/rows.js'
+import { KeyedMutex } from '@pavan/platform/service/keyed-mutex.js'
 import { chunks, concern, nonce, prepare, type Db } from './database.js'
-import { KeyedMutex } from './keyed-mutex.js'
 import { end, idOf, separator } from './ordered-text.js'
 import { crossing, isDuplicate, isTransient, jitter, persist } from './retry.js'
 import { RecentDocs } from './recent-docs.js'
@@ -64,6 +64,7 @@ export class MongoRows extends Rows {
   readonly #open: OpenChanges
   readonly #commits: RowCommits
   readonly #tidying: RowTidying
+  /** Calls of this process do not have to collide in the database. */
   readonly #local = new KeyedMutex()
   readonly #recent = new RecentDocs()
   /** Where little happens a checkpoint is stored again after minutes, and by nobody else as long as partitions stay. */

@@ -4,7 +4,7 @@ import type { StoredEvent } from '../events/event-store.js'
 import { StorageUnavailable } from '../service/storage-unavailable.js'
 import { makeLog } from '../telemetry/log.js'
 import { sharedAdapters } from '../testing/shared-adapters.js'
-import { patch, put, remove } from '../views/changes.js'
+import { add, patch, put, remove } from '../views/changes.js'
 import type { Changes } from '../views/define-view.js'
 import { defineTable, type Rows } from '../views/rows.js'
 import { FallenBehind } from './bus.js'
@@ -13,6 +13,8 @@ import { parkedEvents } from './parked-events.js'
 import type { Unwritten } from './unwritten.js'
 
 const seen = defineTable<{ seq: number }>({ name: 'seen', version: 1, durability: 'rebuildable', indexes: { bySeq: ['seq'] } })
+
+const counted = defineTable<{ count: number }>({ name: 'counted', version: 1, durability: 'rebuildable', indexes: {} })
 
 /** Notes each event in a row; what `special` says of an event comes first. */
 class Noting extends EventConsumer {
@@ -35,7 +37,7 @@ let consumer: Noting
 beforeEach(async () => {
   adapters = sqliteAdapters({ folder: ':memory:', clock: new SystemClock(), claimKey: new Uint8Array(32) })
   rows = (await adapters.portsFor('spec')).rows
-  await rows.open([parkedEvents, seen] as never)
+  await rows.open([parkedEvents, seen, counted] as never)
   consumer = new Noting(rows)
 })
 afterEach(() => adapters.close())
@@ -266,6 +268,20 @@ describe('batches of several partitions', () => {
     go()
     await slow
     expect([done, await noted(), consumer.status()]).toMatchObject([['quick', 'slow'], [1, 2], { pending: 0, positions: { 'notes:0': 1, 'notes:1': 2 } }])
+  })
+
+  it('are not where it is the same one, handed over twice because partitions have moved: each event counts once', async () => {
+    consumer = new Noting((await sharedAdapters(adapters).portsFor('spec')).rows)
+    const counts = (wait?: Promise<unknown>) => async (): Promise<Changes> => {
+      await wait
+      return [add(counted, 'all', { count: 1 }, { count: 0 })]
+    }
+    consumer.special = { 1: counts(), 2: counts() }
+    const first = handle(event(1))
+    // Slow enough for the first one to be written meanwhile, if it did not wait.
+    consumer.special = { ...consumer.special, 2: counts(first) }
+    await Promise.all([first, handle(event(1), event(2))])
+    expect(await rows.get(counted, 'all')).toEqual({ count: 2 })
   })
 
   it.each([

@@ -4,6 +4,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises'
 import type { StoredEvent } from '../events/event-store.js'
+import { KeyedMutex } from '../service/keyed-mutex.js'
 import { StorageUnavailable } from '../service/storage-unavailable.js'
 import type { Log } from '../telemetry/log.js'
 import type { Changes } from '../views/define-view.js'
@@ -51,6 +52,8 @@ export abstract class EventConsumer {
   #left = false
   /** Retries and the like run alone. */
   readonly #lock = new SharedExclusiveLock()
+  /** After partitions have moved, one may be handed over while a batch of it is still at work. */
+  readonly #inOrder = new KeyedMutex()
   #loading: Promise<void> | undefined
   #pending = 0
 
@@ -135,7 +138,7 @@ export abstract class EventConsumer {
     const sideBySide = this.rows.shared && this.atOnce() === Infinity
     const run = (): Promise<void> => (batch.events.length <= this.atOnce() ? this.#take(batch) : this.#inParts(batch))
     try {
-      await (sideBySide ? this.#lock.shared(run) : this.#lock.exclusive(run))
+      await (sideBySide ? this.#inOrder.run([`${batch.context}:${batch.p}`], () => this.#lock.shared(run)) : this.#lock.exclusive(run))
     } finally {
       this.#pending -= batch.events.length
     }

@@ -1,4 +1,4 @@
-/** Lets calls of this process that touch the same keys go one after the other, so that they do not have to collide in the database. */
+/** Lets calls of this process that touch the same keys go one after the other. */
 export class KeyedMutex {
   readonly #tails = new Map<string, Promise<unknown>>()
 
