@@ -1,5 +1,6 @@
 /** What the adapter promises while brokers die, stand still and members come and go. PAVAN_LONG=1 asks for more and longer rounds. */
 import { randomInt } from 'node:crypto'
+import { Kafka, logLevel } from 'kafkajs'
 import type { BusBatch } from '@pavan/platform/bus/bus.js'
 import type { StoredEvent } from '@pavan/platform/events/event-store.js'
 import { startKafka } from '../../../../tools/services/kafka.mjs'
@@ -194,6 +195,33 @@ describe('three brokers, three copies, two of them in sync', () => {
     await patiently(async () => (await adapters.check({ contexts: ['identity'], partitions })).some(({ sentence }) => sentence.includes('not up to date')))
     await adapters.close()
     await kafka.restart(victim)
+  })
+
+  test('a leader has moved: what goes to several partitions at once arrives in each', async () => {
+    const options = { ...optionsOf(), metadataAge: 300_000 }
+    await migrateTopics(options, ['identity'], 6)
+    const adapters = kafkaBus(options)
+    const publish = (seq: number) => adapters.bus.publish(Array.from({ length: 6 }, (_, p) => event(seq, { position: { p, seq } })))
+    await publish(1)
+    const admin = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING }).admin()
+    await admin.connect()
+    const topic = `${options.prefix}.identity.v1`
+    const leaders = async () => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+      return (topics[0]?.partitions ?? []).map(({ partitionId: partition, leader }) => ({ partition, leader }))
+    }
+    // Each partition of one broker goes to the two others, which lead some already.
+    const [{ leader: from } = { leader: -1 }] = await leaders()
+    const moved = (await leaders()).filter(({ leader }) => leader === from)
+    const others = [...new Set((await leaders()).map(({ leader }) => leader))].filter((leader) => leader !== from)
+    expect([moved.length, others.length]).toEqual([2, 2])
+    const partitionAssignment = moved.map(({ partition }) => ({ partition, replicas: others }))
+    await admin.alterPartitionReassignments({ topics: [{ topic, partitionAssignment }] })
+    await patiently(async () => (await leaders()).every(({ leader }) => others.includes(leader)))
+    await admin.disconnect()
+    await publish(2)
+    const fresh = kafkaBus(options)
+    expect((await fresh.bus.heads('identity')).map(({ seq }) => seq)).toEqual([2, 2, 2, 2, 2, 2])
   })
 
   test('with two of three gone nothing is acknowledged, and with them back everything is', async () => {

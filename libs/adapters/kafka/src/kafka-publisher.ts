@@ -49,6 +49,10 @@ export class KafkaPublisher {
     return this.#producer.disconnect()
   }
 
+  /**
+   * kafkajs sends what a broker refused again to whoever leads the partition then, but never to a broker that has answered for other partitions before: where a leader has
+   * moved there, it reports success without having sent (https://github.com/tulios/kafkajs/issues/1303). What no broker has answered for is sent again, until all is written.
+   */
   async #send(part: Part): Promise<Published[]> {
     const compress = this.options.compression !== 'none' && part.bytes / part.partitions.size >= worthCompressing
     const written = await this.#producer.sendBatch({
@@ -56,7 +60,11 @@ export class KafkaPublisher {
       compression: compress ? kafkajs.CompressionTypes.GZIP : kafkajs.CompressionTypes.None,
       topicMessages: [...part.topics].map(([topic, { messages }]) => ({ topic, messages })),
     })
-    return written.flatMap((one) => endOf(part, one) ?? [])
+    const published = written.flatMap((one) => endOf(part, one) ?? [])
+    const left = without(part, written)
+    if (left.partitions.size === 0) return published
+    if (left.partitions.size === part.partitions.size) throw new Error('no broker has answered for what was sent')
+    return [...published, ...(await this.#send(left))]
   }
 
   #connect(): Promise<void> {
@@ -91,6 +99,20 @@ function* parts(events: readonly StoredEvent[], options: KafkaOptions): Generato
     part.bytes += record.value.length
   }
   if (part.bytes > 0) yield part
+}
+
+/** What lies in other partitions than those that were written. */
+const without = (part: Part, written: readonly RecordMetadata[]): Part => {
+  const answered = new Set(written.map(({ topicName, partition }) => `${topicName}:${partition}`))
+  const partitions = new Set([...part.partitions].filter((place) => !answered.has(place)))
+  if (partitions.size === 0) return { topics: new Map(), partitions, bytes: 0 }
+  const topics = new Map(
+    [...part.topics].flatMap(([topic, { context, messages }]) => {
+      const left = messages.filter(({ partition }) => partitions.has(`${topic}:${partition}`))
+      return left.length > 0 ? [[topic, { context, messages: left }] as const] : []
+    }),
+  )
+  return { topics, partitions, bytes: Math.ceil((part.bytes * partitions.size) / part.partitions.size) }
 }
 
 /** Where the records of a partition ended; a broker that does not say so teaches nothing. */
