@@ -8,6 +8,7 @@ import { startKafka } from '../../tools/services/kafka.mjs'
 import { startMongo } from '../../tools/services/mongo.mjs'
 import { services } from '../../tools/distributed/system.mjs'
 import { call } from '../support/http.js'
+import { moveLeaders } from '../support/leaders.js'
 import { DistributedSystem } from '../support/distributed-system.js'
 import { eventually } from '../support/parallel.js'
 import { TcpProxy } from '../support/tcp-proxy.js'
@@ -113,6 +114,18 @@ describe.each(Array.from({ length: rounds }, (_, n) => n + 1))('round %i', () =>
         await kafka.kill(i)
         await pause(long ? 20_000 : 5_000)
         await kafka.restart(i)
+      }),
+    300_000,
+  )
+
+  test(
+    'the partitions that a broker leads get other leaders',
+    () =>
+      survives(async () => {
+        for (let n = 0; n < (long ? 12 : 3); n++) {
+          await moveLeaders(kafka.brokers, system.env.KAFKA_TOPIC_PREFIX as string, n)
+          await pause(1000)
+        }
       }),
     300_000,
   )
