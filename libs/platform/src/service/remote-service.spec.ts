@@ -138,6 +138,34 @@ test('without any copy the answer is a problem that says when to come again, and
   expect(await under.service?.status()).toMatchObject({ service: 'notes', ready: false, lastError: 'no copy answers' })
 })
 
+test('how a service is, all its copies say together, and one that does not answer is told of', async () => {
+  const saying = (done: number, events: number) =>
+    under.listen((request, response) => {
+      const consumer = {
+        name: 'view:notes',
+        positions: { 'notes:0': done },
+        pending: 0,
+        lag: { events, seconds: 1 },
+        behind: { 'notes:0': { events, seconds: 1 } },
+        parked: [],
+      }
+      const service = { service: 'notes', ready: true, version: '1', relay: { events: 0, seconds: 0 }, consumers: [consumer] }
+      const answer = request.url === '/readyz' ? { services: [service] } : { name: 'notes', title: 'Notes', routes: ['/api/v1/notes'], problems: {} }
+      response.end(JSON.stringify(answer))
+    })
+  const copies = [await saying(4, 6), await saying(10, 0)]
+  await gateway(...copies.map(({ url }) => url), await under.goneUrl())
+  await described()
+  expect(await under.service?.status()).toEqual({
+    service: 'notes',
+    ready: true,
+    version: '1',
+    relay: { events: 0, seconds: 0 },
+    consumers: [{ name: 'view:notes', positions: { 'notes:0': 10 }, pending: 0, lag: { events: 0, seconds: 0 }, behind: {}, parked: [] }],
+    lastError: '2 of 3 copies answer',
+  })
+})
+
 test.each([1024 * 1024 + 1, 8 * 1024 * 1024])('a body of %i bytes, which no operation takes, is read and not sent on', async (length) => {
   let calls = 0
   const { url } = await copy(() => calls++)

@@ -7,6 +7,7 @@ import { writeProblem } from '../http/problem-filter.js'
 import { Problems } from '../http/problems.js'
 import { requestContextOf } from '../http/request-context.js'
 import type { Log } from '../telemetry/log.js'
+import { standingOf } from './copies-standing.js'
 import { isStarting, RemoteAnswer } from './remote-answer.js'
 import { bodyOf, hasBody, headersFor } from './remote-request.js'
 import type { ApiDocument, KnownService, ServiceDescription, ServiceStatus } from './service-directory.js'
@@ -14,6 +15,8 @@ import type { ApiDocument, KnownService, ServiceDescription, ServiceStatus } fro
 /** A copy that does not answer is not asked again for so long, in milliseconds, unless no other is left. */
 const restMs = 1000
 const describeAgainMs = 500
+/** A copy that says in so many milliseconds not how it is does not answer. */
+const statusMs = 4_000
 
 /** Methods that do no harm when they are repeated (RFC 9110, section 9.2.2). */
 const repeatable = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
@@ -126,7 +129,7 @@ export class RemoteService implements KnownService {
     return [...turn.filter(({ restUntil }) => restUntil <= now), ...turn.filter(({ restUntil }) => restUntil > now)]
   }
 
-  async #json<T>(path: string, statuses: readonly number[] = [200]): Promise<T> {
+  async #json<T>(path: string): Promise<T> {
     const { statusCode, body } = await this.#ask(
       () => true,
       async (pool, last) => {
@@ -136,7 +139,7 @@ export class RemoteService implements KnownService {
         return false
       },
     )
-    if (!statuses.includes(statusCode)) {
+    if (statusCode !== 200) {
       await body.dump()
       throw new Error(`${this.name} answered ${statusCode}`)
     }
@@ -144,11 +147,14 @@ export class RemoteService implements KnownService {
   }
 
   async status(): Promise<ServiceStatus> {
-    const gone: ServiceStatus = { service: this.name, ready: false, version: '', relay: { events: 0, seconds: 0 }, consumers: [], lastError: 'no copy answers' }
-    const { services } = await this.#json<{ services?: readonly ServiceStatus[] }>('/readyz', [200, 503]).catch(() => ({ services: undefined }))
-    const status = services?.[0] ?? gone
+    const answers = await Promise.all(this.#copies.map(({ pool }) => statusOf(pool).catch(() => undefined)))
+    const copies = answers.filter((status) => status !== undefined)
+    if (copies.length === 0)
+      return { service: this.name, ready: false, version: '', relay: { events: 0, seconds: 0 }, consumers: [], lastError: 'no copy answers' }
+    const status = standingOf(copies)
+    const away = copies.length < answers.length ? { lastError: `${copies.length} of ${answers.length} copies answer` } : {}
     // A service whose routes are not known yet cannot be reached, however well it is.
-    return { ...status, ready: status.ready && this.known }
+    return { ...away, ...status, ready: status.ready && this.known }
   }
 
   document(): Promise<ApiDocument> {
@@ -159,6 +165,14 @@ export class RemoteService implements KnownService {
     this.#closed = true
     await Promise.all(this.#copies.map(({ pool }) => pool.destroy()))
   }
+}
+
+/** Nothing of a copy that is still starting. */
+const statusOf = async (pool: Pool): Promise<ServiceStatus | undefined> => {
+  const { statusCode, body } = await pool.request({ method: 'GET', path: '/readyz', headersTimeout: statusMs, bodyTimeout: statusMs })
+  if (statusCode === 200 || statusCode === 503) return ((await body.json()) as { services?: readonly ServiceStatus[] }).services?.[0]
+  await body.dump()
+  return undefined
 }
 
 const codeOf = (error: unknown): string => {

@@ -18,7 +18,8 @@ import { PrivateRows } from '../privacy/private-rows.js'
 import { purgeReaction } from '../privacy/purge.js'
 import { CountedStore } from '../telemetry/counted-store.js'
 import type { Log } from '../telemetry/log.js'
-import { consumerLabel, ServiceLag, total } from '../telemetry/service-lag.js'
+import { total } from '../telemetry/lag.js'
+import { consumerLabel, ServiceLag } from '../telemetry/service-lag.js'
 import { TracedBus, TracedStore } from '../telemetry/traced-ports.js'
 import { tracing } from '../telemetry/tracing.js'
 import type { ViewDefinition } from '../views/define-view.js'
@@ -160,7 +161,11 @@ export class ServiceCore {
   /** How far relay, views and reactions are, and what went wrong last. */
   async standing(): Promise<Pick<ServiceStatus, 'relay' | 'consumers' | 'lastError'>> {
     const lag = await this.lag.measure()
-    const consumers = this.consumers().map((one) => ({ ...one, lag: total(lag.consumers.filter(({ consumer }) => consumer === consumerLabel(one.name))) }))
+    const consumers = this.consumers().map((one) => {
+      const own = lag.consumers.filter(({ consumer, events }) => events > 0 && consumer === consumerLabel(one.name))
+      const behind = Object.fromEntries(own.map(({ context, partition, events, seconds }) => [`${context}:${partition}`, { events, seconds }]))
+      return { ...one, lag: total(own), behind }
+    })
     const { lastError: relayError } = this.relay
     const lastError = relayError ?? consumers.find((consumer) => consumer.lastError !== undefined)?.lastError
     return {

@@ -15,9 +15,13 @@ export interface ApiDocument {
 /** A view or a reaction, as `/readyz` and the console show it. */
 export interface ConsumerStanding {
   readonly name: string
+  /** `context:p` → last sequence number that is done. */
+  readonly positions?: Readonly<Record<string, number>>
   readonly pending: number
-  /** All events that wait, and the longest wait. */
+  /** All events that wait, and the longest wait; as far as the copy knows that says so. */
   readonly lag: Lag
+  /** The same by `context:p`, where something waits. */
+  readonly behind?: Readonly<Record<string, Lag>>
   readonly parked: readonly unknown[]
   readonly lastError?: string
 }

@@ -29,3 +29,9 @@ export class LagEstimate {
     return { events, seconds: (now - (this.#marks[0]?.at ?? now)) / 1000 }
   }
 }
+
+/** What is told of several partitions: all events that wait, and the longest wait. */
+export const total = (lags: readonly Lag[]): Lag => ({
+  events: lags.reduce((sum, { events }) => sum + events, 0),
+  seconds: Math.max(0, ...lags.map(({ seconds }) => seconds)),
+})

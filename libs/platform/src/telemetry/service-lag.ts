@@ -127,9 +127,3 @@ export class ServiceLag {
     for (const stop of this.#stops) stop()
   }
 }
-
-/** What is told of several partitions: all events that wait, and the longest wait. */
-export const total = (lags: readonly Lag[]): Lag => ({
-  events: lags.reduce((sum, { events }) => sum + events, 0),
-  seconds: Math.max(0, ...lags.map(({ seconds }) => seconds)),
-})

@@ -21,7 +21,7 @@ const readiness = z.object({
       version: z.string(),
       relay: z.object({ ...lag, lastError: z.string().optional() }).describe('From the store to the bus'),
       consumers: z
-        .array(z.looseObject({ name: z.string(), lag: z.object(lag) }))
+        .array(z.looseObject({ name: z.string(), lag: z.object(lag), behind: z.record(z.string(), z.object(lag)).optional() }))
         .describe('Views and reactions: how far behind they are, and the streams that they have set aside'),
       lastError: z.string().optional(),
     }),
