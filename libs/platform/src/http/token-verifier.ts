@@ -40,6 +40,17 @@ interface Verified {
   readonly until: number
 }
 
+/** A key that was just made comes by an event, and a token may be here before it: it is kept waiting for so many milliseconds. */
+const patienceMs = 1_000
+/** So many tokens wait at once: with names of keys that were made up one can keep others from waiting, and no more. */
+const mostWaiting = 100
+
+/** Which key a token says that it is signed by. */
+interface Named {
+  readonly tenant: string
+  readonly kid: string
+}
+
 /** Tokens that were verified and are still good, so that a busy client costs one signature check for each token. */
 const remembered = 20_000
 
@@ -53,11 +64,22 @@ const decode = (part: string | undefined): Record<string, unknown> | undefined =
   }
 }
 
+const keyNamedIn = (token: string): Named | undefined => {
+  const [first, second] = token.split('.')
+  const header = decode(first)
+  const tenant = decode(second)?.tenant
+  // RFC 9068 section 4: the type keeps ID tokens and logout tokens out.
+  if (!header || !/^(application\/)?at\+jwt$/i.test(String(header.typ)) || typeof header.kid !== 'string' || typeof tenant !== 'string') return undefined
+  return { tenant, kid: header.kid }
+}
+
 @Injectable()
 export class TokenVerifier {
   readonly #known = new Map<string, Verified>()
   readonly #keys = new Map<string, KeyObject>()
   readonly #strategy: Strategy
+  /** Those who wait for a key: they look when one has come. */
+  readonly #waiting = new Set<() => void>()
 
   constructor(
     private readonly signingKeys: SigningKeys,
@@ -67,6 +89,7 @@ export class TokenVerifier {
     signingKeys.onChange(() => {
       this.#known.clear()
       this.#keys.clear()
+      for (const look of this.#waiting) look()
     })
     this.#strategy = new Strategy(
       {
@@ -91,10 +114,32 @@ export class TokenVerifier {
       return undefined
     }
     const token = bearer({ headers: { authorization } } as never)
-    const caller = token ? await this.#run(authorization) : undefined
+    const named = token ? keyNamedIn(token) : undefined
+    if (named && !this.#isHere(named)) await this.#untilHere(named)
+    const caller = named ? await this.#run(authorization) : undefined
     const claims = caller && token ? decode(token.split('.')[1]) : undefined
     if (caller && token && claims) this.#remember(authorization, { caller, until: Math.min(Number(claims.exp) * 1000, this.#lastUseOf(token, caller.tenant)) })
     return caller
+  }
+
+  #isHere({ tenant, kid }: Named): boolean {
+    return this.signingKeys.find(tenant, kid) !== undefined && this.signingKeys.issuer(tenant) !== undefined
+  }
+
+  /** Resolves when the key is here, or not to be waited for any longer. */
+  async #untilHere(named: Named): Promise<void> {
+    if (this.#waiting.size >= mostWaiting) return
+    let look = () => {}
+    let timer: NodeJS.Timeout | undefined
+    await new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, patienceMs)
+      look = () => {
+        if (this.#isHere(named)) resolve()
+      }
+      this.#waiting.add(look)
+    })
+    clearTimeout(timer)
+    this.#waiting.delete(look)
   }
 
   /** A passport strategy reports by methods that its caller puts on it; `passport.authenticate` does the same. */
@@ -109,14 +154,10 @@ export class TokenVerifier {
   }
 
   #keyOf(token: string): KeyObject | undefined {
-    const [first, second] = token.split('.')
-    const header = decode(first)
-    const tenant = decode(second)?.tenant
-    // RFC 9068 section 4: the type keeps ID tokens and logout tokens out.
-    if (!header || !/^(application\/)?at\+jwt$/i.test(String(header.typ)) || typeof header.kid !== 'string' || typeof tenant !== 'string') return undefined
-    const found = this.signingKeys.find(tenant, header.kid)
+    const named = keyNamedIn(token)
+    const found = named && this.signingKeys.find(named.tenant, named.kid)
     if (!found || (found.verifiedUntil !== undefined && found.verifiedUntil <= this.clock.now())) return undefined
-    const name = `${tenant}/${header.kid}`
+    const name = `${named.tenant}/${named.kid}`
     let key = this.#keys.get(name)
     if (!key) this.#keys.set(name, (key = createPublicKey({ key: found.jwk, format: 'jwk' })))
     return key
