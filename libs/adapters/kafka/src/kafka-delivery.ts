@@ -135,9 +135,9 @@ export class KafkaDelivery {
       // The consumer says in its own log why it rejected; the bus only comes again.
       if (error instanceof FallenBehind) {
         const { done } = error
-        this.options.log.warn(
+        this.options.log.debug(
           { group: this.group, context: held.context, p: partition, done, after: place.seq },
-          'what a consumer had done is lost; it gets it again',
+          'a consumer is further back than it was; it gets what came since then again',
         )
         place.goBack(done)
         seek(consumer, { topic, partition, offset: place.next })

@@ -12,8 +12,8 @@ export interface BusBatch {
 }
 
 /**
- * Rejects a batch whose group has done less than what it resolved: what it stored then is lost, because its storage fell back to an earlier state. A bus that says `after` begins
- * again behind `done`.
+ * Rejects a batch whose group has done less than what it resolved: its storage has fallen back to an earlier state, or another copy has moved its place meanwhile and not as
+ * far. A bus that says `after` begins again behind `done`.
  */
 export class FallenBehind extends Error {
   constructor(

@@ -276,6 +276,8 @@ export abstract class EventConsumer {
     if (result.because === 'stale') throw new StaleLook()
     if (result.because === 'condition') throw this.#unfit(changes, result.failed)
     this.#positions.moved(context, p, result.stored, { stored: true })
+    if (result.stored < from)
+      this.log.warn({ consumer: this.name, context, p, stored: result.stored, from }, 'the storage has lost what was done; it is done again')
     throw new Error(`${this.name}: another copy moved the checkpoint to ${result.stored}`)
   }
 
