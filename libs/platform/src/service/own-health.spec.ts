@@ -2,32 +2,17 @@
 import { SystemClock, type DomainEvent } from '@pavan/kernel'
 import { sqliteAdapters } from '@pavan/sqlite'
 import type { Bus } from '../bus/bus.js'
-import { LocalKeyEncryptionKey } from '../privacy/kek.js'
-import { makeLog } from '../telemetry/log.js'
 import { metrics } from '../telemetry/metrics.js'
 import { readExposition, sumOf } from '../testing/exposition.js'
 import { Copier, noteWritten, notesService } from '../testing/notes-service.js'
+import { runAlone } from '../testing/run-alone.js'
 import { until } from '../testing/until.js'
-import { defineService, type ServiceDefinition } from './define-service.js'
-import { runServices, type Running } from './run-services.js'
+import { defineService } from './define-service.js'
+import type { Running } from './run-services.js'
 import { ServiceCore } from './service-core.js'
 import type { Adapters, ServicePorts } from './adapters.js'
 
 const embedded = () => sqliteAdapters({ folder: ':memory:', clock: new SystemClock(), claimKey: new Uint8Array(32) })
-
-const run = (service: ServiceDefinition, adapters: Adapters, port = 0): Promise<Running> =>
-  runServices({
-    services: [service],
-    adapters,
-    port,
-    host: '127.0.0.1',
-    clock: new SystemClock(),
-    env: {},
-    kek: new LocalKeyEncryptionKey(new Uint8Array(32)),
-    log: makeLog({ level: 'silent' }),
-    trustProxy: 0,
-    version: '9.9.9',
-  })
 
 const ask = async (base: string, path: string) => {
   const response = await fetch(base.replace('localhost', '127.0.0.1') + path)
@@ -57,7 +42,7 @@ const write = (core: ServiceCore, id: string) =>
 
 test('a service alone answers for its health, says how far it is, and shows its metrics', async () => {
   const { service, reached } = watched()
-  const running = await run(service, embedded())
+  const running = await runAlone(service, embedded())
   try {
     expect((await ask(running.baseUrl, '/healthz')).json()).toEqual({ status: 'ok' })
     await write(reached.core, 'n1')
@@ -94,7 +79,7 @@ test('while it starts it is alive and not ready, names what is missing, and is s
   let open = () => {}
   const held = new Promise<void>((resolve) => (open = resolve))
   let waits = false
-  const running = run({ ...notesService, onReady: () => ((waits = true), held) }, embedded(), port)
+  const running = runAlone({ ...notesService, onReady: () => ((waits = true), held) }, embedded(), port)
   try {
     await until(() => waits)
     expect((await ask(base, '/healthz')).status).toBe(200)
@@ -117,7 +102,7 @@ test('while the bus refuses, events wait in the store: the relay says how many, 
     bus.publish = (events) => (refuses ? Promise.reject(new TypeError('usr_ada@example.org')) : publish(events))
     return ports
   }
-  const running = await run(service, { ...bound(adapters), portsFor: async (name) => away(await adapters.portsFor(name)) })
+  const running = await runAlone(service, { ...bound(adapters), portsFor: async (name) => away(await adapters.portsFor(name)) })
   try {
     refuses = true
     for (const id of ['a', 'b', 'c']) await write(reached.core, id)
@@ -136,7 +121,7 @@ test('while the bus refuses, events wait in the store: the relay says how many, 
 
 test('a reaction that hangs is behind, and one that fails has parked its stream', async () => {
   const { service, reached } = watched()
-  const running = await run(service, embedded())
+  const running = await runAlone(service, embedded())
   try {
     let open = () => {}
     const held = new Promise<void>((resolve) => (open = resolve))
@@ -158,9 +143,9 @@ test('a reaction that hangs is behind, and one that fails has parked its stream'
 
 test('a service that has ended reports nothing more', async () => {
   const { service } = watched()
-  const running = await run(service, embedded())
+  const running = await runAlone(service, embedded())
   await running.close()
-  const other = await run(defineService({ name: 'other', title: 'Other', routes: [] }), embedded())
+  const other = await runAlone(defineService({ name: 'other', title: 'Other', routes: [] }), embedded())
   try {
     const samples = readExposition((await ask(other.baseUrl, '/metrics')).text)
     expect(samples.filter(({ name, labels }) => /lag|parked/.test(name) && labels.service === 'notes')).toEqual([])

@@ -2,27 +2,12 @@
 import { SystemClock } from '@pavan/kernel'
 import { sqliteAdapters } from '@pavan/sqlite'
 import { Pool } from 'undici'
-import { LocalKeyEncryptionKey } from '../privacy/kek.js'
-import { makeLog } from '../telemetry/log.js'
+import { runAlone } from '../testing/run-alone.js'
 import { defineService } from './define-service.js'
-import { runServices } from './run-services.js'
-
-const run = () =>
-  runServices({
-    services: [defineService({ name: 'notes', title: 'Notes', routes: [] })],
-    adapters: sqliteAdapters({ folder: ':memory:', clock: new SystemClock(), claimKey: new Uint8Array(32) }),
-    port: 0,
-    host: '127.0.0.1',
-    clock: new SystemClock(),
-    env: {},
-    kek: new LocalKeyEncryptionKey(new Uint8Array(32)),
-    log: makeLog({ level: 'silent' }),
-    trustProxy: 0,
-    version: '9.9.9',
-  })
 
 test('the end cuts off nobody who keeps connections open and goes on asking: each is answered, or cannot connect', async () => {
-  const running = await run()
+  const adapters = sqliteAdapters({ folder: ':memory:', clock: new SystemClock(), claimKey: new Uint8Array(32) })
+  const running = await runAlone(defineService({ name: 'notes', title: 'Notes', routes: [] }), adapters)
   const pool = new Pool(running.baseUrl.replace('localhost', '127.0.0.1'), { connections: 4 })
   const statuses = new Set<number>()
   const asking = Array.from({ length: 4 }, async () => {
