@@ -20,8 +20,8 @@ const counted = defineTable<{ count: number }>({ name: 'counted', version: 1, du
 class Noting extends EventConsumer {
   special: Readonly<Record<number, (unwritten: Unwritten) => Promise<Changes> | Changes>> = {}
 
-  constructor(rows: Rows) {
-    super('spec', ['notes'], rows, makeLog({ level: 'silent', format: 'json' }))
+  constructor(rows: Rows, log = makeLog({ level: 'silent', format: 'json' })) {
+    super('spec', ['notes'], rows, log)
   }
   concerns(): boolean {
     return true
@@ -153,13 +153,15 @@ describe('an event that has those before it written first', () => {
 })
 
 it('what its storage has lost of what it had done, it asks the bus for, and leaves nothing out', async () => {
-  consumer = new Noting((await sharedAdapters(adapters).portsFor('spec')).rows)
+  const said: string[] = []
+  const log = makeLog({ level: 'warn', format: 'json', destination: { write: (line) => void said.push(line) } })
+  consumer = new Noting((await sharedAdapters(adapters).portsFor('spec')).rows, log)
   await handle(event(1), event(2), event(3))
   await rows.apply([remove(seen, '2'), remove(seen, '3')], { consumer: 'spec', context: 'notes', p: 0, from: 3, to: 1, durability: 'rebuildable' })
   const next = { context: 'notes', p: 0, events: [event(4)], after: 3 }
   await expect(consumer.handle(next)).rejects.toThrow('moved the checkpoint to 1')
   await expect(consumer.handle(next)).rejects.toMatchObject({ constructor: FallenBehind, done: 1 })
-  expect(await noted()).toEqual([1])
+  expect([await noted(), said.map((line) => JSON.parse(line))]).toMatchObject([[1], [{ consumer: 'spec', stored: 1, from: 3 }]])
   await consumer.handle({ ...next, events: [event(2), event(3), event(4)], after: 1 })
   expect(await noted()).toEqual([1, 2, 3, 4])
 })

@@ -147,7 +147,7 @@ export abstract class EventConsumer {
   async #inParts({ context, p, events, after }: BusBatch): Promise<void> {
     for (let from = 0, size = this.atOnce(); from < events.length; from += size, size = this.atOnce()) {
       if (from > 0) await turn()
-      await this.#take({ context, p, events: events.slice(from, from + size), after: from > 0 ? events[from - 1]?.position.seq : after })
+      await this.#take({ context, p, events: events.slice(from, from + size), after })
     }
   }
 
