@@ -36,9 +36,7 @@ export const moveLeaders = async (brokers: readonly string[], prefix: string, nt
     const before = all.filter(({ leader }) => leader === from)
     const others = ({ replicas, leader }: Partition) => replicas.filter((one) => one !== leader)
     await assign(admin, before, others)
-    await eventually(async () => {
-      return (await partitions()).every(({ leader }) => leader !== from && leader >= 0)
-    })
+    await eventually(async () => (await partitions()).every(({ leader }) => leader !== from && leader >= 0))
     await assign(admin, before, (one) => [...others(one), one.leader])
     await eventually(async () => (await admin.listPartitionReassignments({})).topics.length === 0)
   } finally {

@@ -15,7 +15,7 @@ import type { ApiDocument, KnownService, ServiceDescription, ServiceStatus } fro
 /** A copy that does not answer is not asked again for so long, in milliseconds, unless no other is left. */
 const restMs = 1000
 const describeAgainMs = 500
-/** A copy that says in so many milliseconds not how it is does not answer. */
+/** A copy that does not say within so many milliseconds how it is does not answer. */
 const statusMs = 4_000
 
 /** Methods that do no harm when they are repeated (RFC 9110, section 9.2.2). */

@@ -106,6 +106,7 @@ export const runServices = async ({ services, remote = [], port, host, baseUrl, 
   }
   let handle = unavailable
   const server = createServer((request, response) => {
+    // The end has begun: the answer says that the connection ends with it.
     if (!server.listening) response.shouldKeepAlive = false
     handle(request, response)
   })
