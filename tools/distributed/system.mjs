@@ -9,8 +9,8 @@ import { freePort, runToEnd, startProcess } from '../services/process.mjs'
 export const services = ['admin', 'identity', 'authorization', 'profiles', 'audit', 'analytics']
 const program = (app) => join(root, 'apps', app, 'dist', 'main.js')
 const flags = ['--disable-warning=ExperimentalWarning']
-/** How long a process may take until it is ready, in seconds: modules, topics, the joining of its groups, and what other copies note of their places within a minute. */
-const startSeconds = 180
+/** How long a process may take until it is ready, in seconds: modules, topics and the joining of its groups. */
+const startSeconds = 120
 
 /** Keys that every process must have, made once for a folder. */
 function keysIn(folder) {

@@ -224,6 +224,34 @@ describe('three brokers, three copies, two of them in sync', () => {
     expect((await fresh.bus.heads('identity')).map(({ seq }) => seq)).toEqual([2, 2, 2, 2, 2, 2])
   })
 
+  test('what concerns a group in nothing does not wait for ever while another broker has what does', async () => {
+    const options = optionsOf()
+    // One broker leads each.
+    await migrateTopics(options, ['identity'], 3)
+    const adapters = kafkaBus(options)
+    const done = [0, 0, 0]
+    await adapters.bus.subscribe({
+      group: 'picky',
+      contexts: ['identity'],
+      concerns: ({ type }) => type === 'wanted.event',
+      from: async () => 0,
+      handle: async ({ p, events }) => void (done[p] = events.at(-1)?.position.seq ?? 0),
+    })
+    const last = [0, 0, 0]
+    const publish = (p: number, more = {}) => adapters.bus.publish([event(++last[p]!, { position: { p, seq: last[p]! }, ...more })])
+    // While the group asks the brokers itself, each record comes at once.
+    for (let waited = false; !waited;) {
+      await publish(1)
+      const before = last[0]!
+      await patiently(async () => {
+        await publish(0, { type: 'wanted.event' })
+        await patiently(() => done[0] === last[0])
+        return done[1] === last[1]
+      }, 20)
+      waited = last[0]! - before > 20
+    }
+  })
+
   test('with two of three gone nothing is acknowledged, and with them back everything is', async () => {
     const options = optionsOf()
     await migrateTopics(options, ['identity'], partitions)

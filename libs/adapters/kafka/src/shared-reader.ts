@@ -80,6 +80,11 @@ class Window {
     const rest = begun.slice(begun.findLastIndex((record) => Number(record.offset) < offset) + 1)
     return rest.concat(...this.#chunks.slice(at + 1).map(({ records }) => records))
   }
+
+  /** When the first record from an offset on came, by the monotonic clock; infinity where none has. */
+  waitsSince(offset: number): number {
+    return offset < this.end ? (this.#chunks.find(({ records }) => Number(records.at(-1)?.offset) >= offset)?.at ?? Infinity) : Infinity
+  }
 }
 
 type Wanted = Pick<Subscription, 'concerns' | 'interval'>
@@ -116,7 +121,8 @@ export class SharedReader {
   reading(wanted: Wanted): Reading {
     let stopped = false
     let served = -Infinity
-    let waiting: Waiter | undefined
+    // One for each broker at the most.
+    const waiting = new Set<Waiter>()
     return {
       fetch: async (request, itself) => {
         if (stopped) {
@@ -137,18 +143,18 @@ export class SharedReader {
         const asked = request.topics.reduce((sum, { partitions }) => sum + partitions.length, 0)
         if (from.size < asked) return itself()
         const notBefore = served + (wanted.interval ?? 0)
-        const outcome = await this.#news(from, wanted, { notBefore, maxWait: request.maxWaitTime, begun: (waiter) => (waiting = waiter) })
-        waiting = undefined
+        const outcome = await this.#news(from, wanted, { notBefore, maxWait: request.maxWaitTime, waiting })
         if (outcome === 'itself') return itself()
         // The group says that it is alive between two fetches, so it may not wait longer.
-        if (outcome === 'nothing' && performance.now() - served < passAfter) return { responses: [] }
+        const passFrom = performance.now() - passAfter
+        if (outcome === 'nothing' && ![...from].some(([window, offset]) => window.waitsSince(offset) < passFrom)) return { responses: [] }
         const answer = answerOf(from)
         if (answer.responses.length > 0) served = performance.now()
         return answer
       },
       stop: () => {
         stopped = true
-        waiting?.settle('shared')
+        for (const waiter of waiting) waiter.settle('shared')
       },
     }
   }
@@ -157,7 +163,7 @@ export class SharedReader {
   #news(
     from: ReadonlyMap<Window, number>,
     { concerns }: Wanted,
-    { notBefore, maxWait, begun }: { notBefore: number; maxWait: number; begun: (waiter: Waiter) => void },
+    { notBefore, maxWait, waiting }: { notBefore: number; maxWait: number; waiting: Set<Waiter> },
   ): Promise<Outcome> {
     return new Promise((resolve) => {
       const deadline = performance.now() + maxWait
@@ -177,12 +183,13 @@ export class SharedReader {
         settle: (outcome) => {
           clearTimeout(timer)
           this.#waiters.delete(waiter)
+          waiting.delete(waiter)
           resolve(outcome)
         },
       }
       this.#waiters.add(waiter)
       timer = setTimeout(() => waiter.settle('nothing'), maxWait)
-      begun(waiter)
+      waiting.add(waiter)
       for (const [window, offset] of from) {
         const records = window.from(offset)
         if (records.length > 0) waiter.tell(window, records)
