@@ -120,3 +120,19 @@ test('a reader that sends the position of a change sees it, however far the view
   open()
   expect(await waiting).toMatchObject({ status: 200, body: { title: 'LATE' } })
 })
+
+test('ready asks for the ends of all contexts before it waits: what comes meanwhile is not waited for', async () => {
+  let open = () => {}
+  const gate = new Promise<void>((resolve) => (open = resolve))
+  const { on, ...view } = loud(gate)
+  const ofTwo: ViewDefinition = { ...view, on: on.map((handler) => ({ ...handler, contexts: ['notes', 'elsewhere'] })) }
+  await start(':memory:', { ...notesService, views: [ofTwo] })
+  await write('one')
+  const heads = jest.spyOn(service.core.transport, 'heads')
+  let ready = false
+  const waiting = service.core.views.ready().then(() => (ready = true))
+  await until(() => heads.mock.calls.some(([context]) => context === 'elsewhere'), 'the other context')
+  expect(ready).toBe(false)
+  open()
+  await waiting
+})

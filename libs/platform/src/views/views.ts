@@ -171,10 +171,10 @@ export class Views {
 
   /** The new runner has passed everything that the live one has done, or that was in the log when it began. */
   async #caughtUp(runner: ViewRunner, live: ViewRunner | undefined): Promise<void> {
-    for (const context of runner.contexts) {
-      for (const { p, seq } of await this.transport.heads(context)) {
-        await runner.passed(context, p, Math.max(seq, live ? await live.position(context, p) : 0)).reached
-      }
+    // All at once, and only then the waits: what comes meanwhile is not to be waited for.
+    const heads = await Promise.all(runner.contexts.map(async (context) => (await this.transport.heads(context)).map((head) => ({ context, ...head }))))
+    for (const { context, p, seq } of heads.flat()) {
+      await runner.passed(context, p, Math.max(seq, live ? await live.position(context, p) : 0)).reached
     }
   }
 
