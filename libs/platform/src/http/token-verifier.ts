@@ -6,6 +6,7 @@ import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { Injectable } from '@nestjs/common'
 import { Clock } from '@pavan/kernel'
 import { ExtractJwt, Strategy } from 'passport-jwt'
+import { ShortWait } from '../service/short-wait.js'
 import type { CallerIdentity } from './caller.js'
 
 /** The public keys of every tenant, kept by the view `signing-keys`. */
@@ -40,11 +41,6 @@ interface Verified {
   readonly until: number
 }
 
-/** A key that was just made comes by an event, and a token may be here before it: it is kept waiting for so many milliseconds. */
-const patienceMs = 1_000
-/** So many tokens wait at once: with names of keys that were made up one can keep others from waiting, and no more. */
-const mostWaiting = 100
-
 /** Which key a token says that it is signed by. */
 interface Named {
   readonly tenant: string
@@ -78,8 +74,8 @@ export class TokenVerifier {
   readonly #known = new Map<string, Verified>()
   readonly #keys = new Map<string, KeyObject>()
   readonly #strategy: Strategy
-  /** Those who wait for a key: they look when one has come. */
-  readonly #waiting = new Set<() => void>()
+  /** A token may be here before its key. */
+  readonly #keysToCome = new ShortWait()
 
   constructor(
     private readonly signingKeys: SigningKeys,
@@ -89,7 +85,7 @@ export class TokenVerifier {
     signingKeys.onChange(() => {
       this.#known.clear()
       this.#keys.clear()
-      for (const look of this.#waiting) look()
+      this.#keysToCome.came()
     })
     this.#strategy = new Strategy(
       {
@@ -115,7 +111,7 @@ export class TokenVerifier {
     }
     const token = bearer({ headers: { authorization } } as never)
     const named = token ? keyNamedIn(token) : undefined
-    if (named && !this.#isHere(named)) await this.#untilHere(named)
+    if (named) await this.#keysToCome.find(() => this.#isHere(named) || undefined)
     const caller = named ? await this.#run(authorization) : undefined
     const claims = caller && token ? decode(token.split('.')[1]) : undefined
     if (caller && token && claims) this.#remember(authorization, { caller, until: Math.min(Number(claims.exp) * 1000, this.#lastUseOf(token, caller.tenant)) })
@@ -124,22 +120,6 @@ export class TokenVerifier {
 
   #isHere({ tenant, kid }: Named): boolean {
     return this.signingKeys.find(tenant, kid) !== undefined && this.signingKeys.issuer(tenant) !== undefined
-  }
-
-  /** Resolves when the key is here, or not to be waited for any longer. */
-  async #untilHere(named: Named): Promise<void> {
-    if (this.#waiting.size >= mostWaiting) return
-    let look = () => {}
-    let timer: NodeJS.Timeout | undefined
-    await new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, patienceMs)
-      look = () => {
-        if (this.#isHere(named)) resolve()
-      }
-      this.#waiting.add(look)
-    })
-    clearTimeout(timer)
-    this.#waiting.delete(look)
   }
 
   /** A passport strategy reports by methods that its caller puts on it; `passport.authenticate` does the same. */

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { Inject, Injectable } from '@nestjs/common'
 import { keyOf } from '@pavan/platform/views/changes.js'
+import { ShortWait } from '@pavan/platform/service/short-wait.js'
 import { Rows } from '@pavan/platform/views/rows.js'
 import { Views } from '@pavan/platform/views/views.js'
 import { Recent } from '../oidc/recent.js'
@@ -56,20 +57,28 @@ export const metadataOf = ({ id, application, settings }: ClientRow): ClientMeta
 @Injectable()
 export class ClientDirectory {
   readonly #known = new Recent<Known>(10_000)
+  readonly #toCome = new ShortWait()
 
   constructor(
     @Inject(Rows) private readonly rows: Rows,
     @Inject(Views) views: Views,
   ) {
     this.#known.keepFresh(views, clientsView.name)
+    this.#toCome.after(views, clientsView.name)
   }
 
   async find(tenant: string, id: string): Promise<ClientRow | undefined> {
     return (await this.#find(tenant, id))?.row
   }
 
+  /** The same for whoever comes with a client that they may just have registered: its event is waited for. */
+  async awaited(tenant: string, id: string): Promise<ClientRow | undefined> {
+    return (await this.#toCome.find(() => this.#find(tenant, id)))?.row
+  }
+
+  /** In the words of the provider, awaited. */
   async metadata(tenant: string, id: string): Promise<ClientMetadata | undefined> {
-    return (await this.#find(tenant, id))?.metadata
+    return (await this.#toCome.find(() => this.#find(tenant, id)))?.metadata
   }
 
   #find(tenant: string, id: string): Promise<Known | undefined> {

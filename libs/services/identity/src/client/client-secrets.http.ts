@@ -114,7 +114,7 @@ export class ClientSecretsController {
   }
 
   async #known(tenant: string, client: string) {
-    const row = await this.clients.find(tenant, client)
+    const row = await this.clients.awaited(tenant, client)
     if (!row) throw new RefusalError('identity.client.not-found')
     return row
   }

@@ -1,5 +1,6 @@
 /** Resource indicators of a tenant (RFC 8707). Cached; fresh as soon as the view is. */
 import { Inject, Injectable } from '@nestjs/common'
+import { ShortWait } from '@pavan/platform/service/short-wait.js'
 import { Rows } from '@pavan/platform/views/rows.js'
 import { Views } from '@pavan/platform/views/views.js'
 import { apiResources, apiResourcesView } from './api-resources.view.js'
@@ -10,6 +11,7 @@ import { TenantDirectory } from './tenant-directory.js'
 export class ApiResources {
   /** Tenant → indicator → scopes. */
   readonly #known = new Recent<ReadonlyMap<string, ReadonlySet<string>>>(1000)
+  readonly #toCome = new ShortWait()
 
   constructor(
     @Inject(Rows) private readonly rows: Rows,
@@ -17,11 +19,12 @@ export class ApiResources {
     @Inject(TenantDirectory) private readonly tenants: TenantDirectory,
   ) {
     this.#known.keepFresh(views, apiResourcesView.name, (key) => key.slice(0, key.indexOf('/')))
+    this.#toCome.after(views, apiResourcesView.name)
   }
 
-  /** Scopes that an API offers; undefined when there is no such API. The management API is always there. */
-  async scopes(tenant: string, indicator: string): Promise<ReadonlySet<string> | undefined> {
-    return (await this.#known.through(tenant, () => this.#read(tenant)))?.get(indicator)
+  /** Scopes that an API offers; undefined when there is no such API, not even on its way. The management API is always there. */
+  scopes(tenant: string, indicator: string): Promise<ReadonlySet<string> | undefined> {
+    return this.#toCome.find(async () => (await this.#known.through(tenant, () => this.#read(tenant)))?.get(indicator))
   }
 
   async #read(tenant: string): Promise<ReadonlyMap<string, ReadonlySet<string>>> {

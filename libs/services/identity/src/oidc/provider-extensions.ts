@@ -78,10 +78,11 @@ const rememberClients = (provider: Provider, { tenant: { id: tenant }, clients }
   const known = new WeakMap<ClientMetadata, object>()
   model.find = async (id) => {
     const metadata = isClientId(id) ? await clients.metadata(tenant, id) : undefined
-    const before = metadata && known.get(metadata)
+    if (!metadata) return undefined
+    const before = known.get(metadata)
     if (before) return before
     const found = await find(id)
-    if (metadata && found) known.set(metadata, found)
+    if (found) known.set(metadata, found)
     return found
   }
 }

@@ -94,7 +94,7 @@ export class Providers {
 
   /** The provider of the tenant that a request visits. Undefined when there is no such tenant. */
   async visit(slug: string, request: IncomingMessage): Promise<TenantProvider | undefined> {
-    const tenant = await this.tenants.bySlug(slug)
+    const tenant = await this.tenants.awaited(slug)
     if (tenant) nameHost(request, this.#base)
     return tenant && this.of(tenant)
   }
