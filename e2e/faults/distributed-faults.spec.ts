@@ -21,7 +21,7 @@ const seed = Number(process.env.PAVAN_SEED ?? Math.floor(Math.random() * 1e9))
 const random = mulberry(seed)
 const rounds = Number(process.env.PAVAN_ROUNDS ?? (long ? 5 : 1))
 /** Commands a second. */
-const rate = Number(process.env.PAVAN_RATE ?? (long ? 50 : 8))
+const rate = Number(process.env.PAVAN_RATE ?? (long ? 50 : 16))
 /** How long requests may fail after a fault is over, in milliseconds. */
 const graceMs = 10_000
 
@@ -55,6 +55,8 @@ const ready = () => eventually(async () => (await call(`${system.base}/readyz`).
 const survives = async (fault: () => Promise<void>): Promise<void> => {
   const workload = new Workload(system, await makeTenant(system, 'faults'), { seed: Math.floor(random() * 1e9) })
   await workload.prepare(4)
+  const before = workload.acknowledged
+  const start = performance.now()
   workload.start(rate)
   await pause(2000)
   const began = performance.now()
@@ -67,12 +69,13 @@ const survives = async (fault: () => Promise<void>): Promise<void> => {
     })
   await pause(3000)
   await workload.stop()
+  const perSecond = ((workload.acknowledged - before) * 1000) / (performance.now() - start)
   await ready()
   expect(await workload.verify()).toEqual([])
   // What no view of the workload shows may be lost, too: consumers say so.
   expect(system.output.split('\n').filter((line) => line.includes('events are missing on the topic'))).toEqual([])
   process.stderr.write(
-    `  fault ${(took / 1000).toFixed(1)} s, ${workload.acknowledged} commands, ${workload.failures} failed requests, longest burst ${(workload.longestBurst / 1000).toFixed(1)} s\n`,
+    `  fault ${(took / 1000).toFixed(1)} s, ${workload.acknowledged - before} commands (${perSecond.toFixed(0)} a second), ${workload.failures} failed requests, longest burst ${(workload.longestBurst / 1000).toFixed(1)} s\n`,
   )
   expect(workload.longestBurst).toBeLessThan(took + graceMs)
 }
