@@ -120,7 +120,8 @@ export class AuditWriter implements BatchConsumer {
         for (const { context, p, to } of checkpoints) this.#positions.moved(context, p, to, { stored: true })
       } else {
         for (const { context, p } of checkpoints) this.#positions.forget(context, p)
-        this.log.warn(
+        // Two copies wanted the same place: one of them looks again, so nobody has to do anything.
+        this.log.debug(
           { contexts: [...new Set(checkpoints.map(({ context }) => context))], because: result.because },
           'another copy of the audit service appended first',
         )
