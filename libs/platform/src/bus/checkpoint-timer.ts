@@ -4,13 +4,14 @@
  * only a copy that has just come does, so for a while after partitions moved it is stored soon.
  */
 const afterMs = 60_000
-const soonMs = 50
-const movedLatelyMs = 15_000
-const againMs = 500
+const soonMs = 500
+const movedLatelyMs = 60_000
 
 export class CheckpointTimer {
   #timer: NodeJS.Timeout | undefined
-  /** Until when it is stored soon, by the monotonic clock. */
+  /** When it rings, by the monotonic clock. */
+  #rings = Infinity
+  /** Until when it is stored soon, by the same clock. */
   #soonUntil = 0
 
   constructor(private readonly store: () => void) {}
@@ -22,12 +23,12 @@ export class CheckpointTimer {
 
   /** Something is done that is not stored. */
   start(): void {
-    if (!this.runs) this.#ringIn(performance.now() < this.#soonUntil ? soonMs : afterMs)
+    this.#ringIn(performance.now() < this.#soonUntil ? soonMs : afterMs)
   }
 
   /** Something could not be stored. */
   startAgain(): void {
-    if (!this.runs) this.#ringIn(againMs)
+    this.#ringIn(soonMs)
   }
 
   /** Partitions have moved. */
@@ -39,10 +40,15 @@ export class CheckpointTimer {
   stop(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
+    this.#rings = Infinity
   }
 
+  /** In so many milliseconds, or before. */
   #ringIn(millis: number): void {
+    const rings = performance.now() + millis
+    if (rings >= this.#rings) return
     clearTimeout(this.#timer)
+    this.#rings = rings
     this.#timer = setTimeout(this.store, millis).unref()
   }
 }
