@@ -13,6 +13,8 @@ import type { Reading, SharedReader } from './shared-reader.js'
 const patience = 5_000
 /** Partitions that are worked on at the same time. */
 const concurrency = 8
+/** kafkajs reads an answer from end to end before anything else gets its turn: this much, compressed, holds up others for about 10 ms. */
+const bytesAtOnce = 16 * 1024
 
 export class KafkaSubscription {
   readonly #topics: ReadonlyMap<string, string>
@@ -112,9 +114,9 @@ export class KafkaSubscription {
       sessionTimeout: session,
       heartbeatInterval: Math.floor(session / 4),
       rebalanceTimeout: 20_000,
-      // kafkajs reads an answer from end to end before anything else gets its turn: this much, compressed, holds up others for about 10 ms.
-      maxBytesPerPartition: 16 * 1024,
-      maxBytes: 16 * 1024,
+      maxBytesPerPartition: bytesAtOnce,
+      // Who takes little at once wants to hold nobody up; others may have several partitions at once, to come nearer to the news.
+      maxBytes: this.subscription.atOnce && this.subscription.atOnce() < Infinity ? bytesAtOnce : 4 * bytesAtOnce,
       maxWaitTimeInMs: this.options.maxWait ?? defaults.maxWait,
       metadataMaxAge: this.options.metadataAge ?? defaults.metadataAge,
       allowAutoTopicCreation: false,

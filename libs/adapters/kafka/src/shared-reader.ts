@@ -17,8 +17,11 @@ const forgottenAfter = 5_000
 const rest = 500
 /** Milliseconds that a fetch without records may wait at the broker; a partition that comes anew waits as long until it is read with the others. */
 const longPoll = 500
-/** Records are kept so many milliseconds, up to so many of a partition and so many bytes. */
-const keptFor = 5_000
+/**
+ * Records are kept so many milliseconds, up to so many of a partition and so many bytes: long enough for the partitions of a copy that died to be somebody else's.
+ * Who needs older ones asks the broker itself, which on a busy machine is slower than the news that come meanwhile.
+ */
+const keptFor = 30_000
 const mostRecords = 500
 const mostBytes = 256 * 1024
 /** Bytes asked for at once; a broker sends at least one whole batch. */
