@@ -10,8 +10,8 @@ const rounds = quick ? 2 : 3
 const milliseconds = quick ? 4_000 : 30_000
 /** Seven processes compile what they do a hundred times a second only after a while. */
 const warmup = quick ? 3_000 : 60_000
-/** Share of the highest rate that leaves a queue short enough to speak of lag. */
-const bearable = 0.5
+/** Share of the highest rate that leaves a queue short enough to speak of lag: at half of it the 99th percentile was 103 ms instead of 114 on one machine. */
+const bearable = 0.75
 
 const system = await startDistributed()
 try {
