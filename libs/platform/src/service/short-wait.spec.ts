@@ -64,3 +64,25 @@ test('a hundred wait at once, and others are answered at once', async () => {
   expect(order[0]).toBe('not')
   expect(order).toHaveLength(101)
 })
+
+test('after five waits in vain others are answered at once, for a minute', async () => {
+  await Promise.all(Array.from({ length: 5 }, () => wait.find(() => undefined)))
+  let looks = 0
+  const look = () => {
+    looks++
+    return undefined
+  }
+  await wait.find(look)
+  expect(looks).toBe(1)
+  const later = performance.now() + 60_000
+  const now = jest.spyOn(performance, 'now').mockReturnValue(later)
+  try {
+    const waiting = wait.find(look)
+    await new Promise(setImmediate)
+    wait.came()
+    await waiting
+    expect(looks).toBeGreaterThan(2)
+  } finally {
+    now.mockRestore()
+  }
+})
