@@ -18,16 +18,24 @@ afterAll(async () => {
   await system.close()
 })
 
-/** Lets an event come when something is waited for, and answers what the request got. */
+/** Lets an event come when something was looked for in vain, and answers what the request got. */
 const cameLate = async <T>(request: () => Promise<T>, comes: () => Promise<unknown>): Promise<T> => {
-  const find = jest.spyOn(ShortWait.prototype, 'find')
+  const { find } = ShortWait.prototype
+  let inVain = false
+  const spy = jest.spyOn(ShortWait.prototype, 'find').mockImplementation(function (this: ShortWait, look) {
+    return find.call(this, async () => {
+      const found = await look()
+      inVain ||= found === undefined
+      return found
+    }) as never
+  })
   try {
     const answer = request()
-    await until(() => find.mock.calls.length > 0, 'a wait')
+    await until(() => inVain, 'a wait')
     await comes()
     return await answer
   } finally {
-    find.mockRestore()
+    spy.mockRestore()
   }
 }
 const register = (tenant: string, id: string, settings: typeof spa | typeof machine) => {

@@ -73,12 +73,16 @@ export class ClientDirectory {
 
   /** The same for whoever comes with a client that they may just have registered: its event is waited for. */
   async awaited(tenant: string, id: string): Promise<ClientRow | undefined> {
-    return (await this.#toCome.find(() => this.#find(tenant, id)))?.row
+    return (await this.#awaited(tenant, id))?.row
   }
 
   /** In the words of the provider, awaited. */
   async metadata(tenant: string, id: string): Promise<ClientMetadata | undefined> {
-    return (await this.#toCome.find(() => this.#find(tenant, id)))?.metadata
+    return (await this.#awaited(tenant, id))?.metadata
+  }
+
+  #awaited(tenant: string, id: string): Promise<Known | undefined> {
+    return this.#toCome.find(() => this.#find(tenant, id))
   }
 
   #find(tenant: string, id: string): Promise<Known | undefined> {
