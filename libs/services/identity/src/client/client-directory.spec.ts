@@ -1,7 +1,6 @@
 /** Tenants and clients that were just made elsewhere: whoever uses them at once is not told that there is no such thing. */
 import { clientRegistered, clientSettings, resourceDefined, tenantCreated } from '@pavan/contracts'
 import * as oidc from 'openid-client'
-import { AccessEngine } from '@pavan/platform/access/access-engine.js'
 import { ShortWait } from '@pavan/platform/service/short-wait.js'
 import { user } from '@pavan/platform/testing/service-under-test.js'
 import { until } from '@pavan/platform/testing/until.js'
@@ -10,13 +9,9 @@ import { callback, machine, ProviderUnderTest, spa } from '../spec/provider-unde
 let system: ProviderUnderTest
 beforeAll(async () => {
   system = await ProviderUnderTest.start()
-  // Who may is the engine's business and has its own specs.
-  jest.spyOn(system.get(AccessEngine), 'guards').mockResolvedValue(true)
+  system.everybodyMay()
 })
-afterAll(async () => {
-  jest.restoreAllMocks()
-  await system.close()
-})
+afterAll(() => system.close())
 
 /** Lets an event come when something was looked for in vain, and answers what the request got. */
 const cameLate = async <T>(request: () => Promise<T>, comes: () => Promise<unknown>): Promise<T> => {

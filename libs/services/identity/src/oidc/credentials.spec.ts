@@ -6,20 +6,15 @@ import * as oidc from 'openid-client'
 import { user } from '@pavan/platform/testing/service-under-test.js'
 import { Aggregates } from '@pavan/platform/events/aggregates.js'
 import { Ids } from '@pavan/platform/service/ids.js'
-import { AccessEngine } from '@pavan/platform/access/access-engine.js'
 import { SigningKeyMaker } from '../signing-key/signing-keys.js'
 import { machine, ProviderUnderTest, spa } from '../spec/provider-under-test.js'
 
 let system: ProviderUnderTest
 beforeAll(async () => {
   system = await ProviderUnderTest.start()
-  // Who may is the engine's business and has its own specs.
-  jest.spyOn(system.get(AccessEngine), 'guards').mockResolvedValue(true)
+  system.everybodyMay()
 })
-afterAll(async () => {
-  jest.restoreAllMocks()
-  await system.close()
-})
+afterAll(() => system.close())
 
 const works = async (slug: string, id: string, secret: string): Promise<boolean> => {
   const config = await oidc.discovery(new URL(system.issuer(slug)), id, secret, undefined, { execute: [oidc.allowInsecureRequests] })

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { makeId, orThrow, SystemClock, type IdKind } from '@pavan/kernel'
 import { clientRegistered, clientSettings, identityEvents, tenantCreated, type ClientSettings } from '@pavan/contracts'
 import { sqliteAdapters } from '@pavan/sqlite'
+import { AccessEngine } from '@pavan/platform/access/access-engine.js'
 import { Public } from '@pavan/platform/http/public.js'
 import { defineService } from '@pavan/platform/service/define-service.js'
 import { ServiceUnderTest } from '@pavan/platform/testing/service-under-test.js'
@@ -129,6 +130,11 @@ export class ProviderUnderTest {
   person(user: string, account: Partial<Account> = {}): void {
     const unknown = { email: undefined, emailVerified: false, name: undefined, locale: undefined, updatedAt: undefined }
     this.get(PlayedAccounts).people.set(user, { ...unknown, user, status: 'active', ...account })
+  }
+
+  /** Whoever asks may: who may is the engine's business, and has its own specs. */
+  everybodyMay(): void {
+    this.get(AccessEngine).guards = async () => true
   }
 
   issuer(slug: string): string {
