@@ -5,7 +5,7 @@ const doc = (_id: string): RowDoc => ({ _id, r: '{}', v: `v-${_id}` }) as RowDoc
 
 test('what is asked for in one turn is one command for each collection, and later what comes later', async () => {
   const asked: (readonly string[])[] = []
-  const lookups = new Lookups(async (collection, ids) => {
+  const lookups = new Lookups<RowDoc>(async (collection, ids) => {
     asked.push([collection, ...ids])
     return ids.filter((id) => id !== 'gone').map(doc)
   })
@@ -21,7 +21,7 @@ test('what is asked for in one turn is one command for each collection, and late
 
 test('whoever asks while a command is under way is not answered by it', async () => {
   const answers: ((docs: RowDoc[]) => void)[] = []
-  const lookups = new Lookups(() => new Promise((resolve) => answers.push(resolve)))
+  const lookups = new Lookups<RowDoc>(() => new Promise((resolve) => answers.push(resolve)))
   const first = lookups.one('a', 'x')
   await new Promise((resolve) => setImmediate(resolve))
   const second = lookups.one('a', 'x')
@@ -34,7 +34,7 @@ test('whoever asks while a command is under way is not answered by it', async ()
 
 test('a failure is told to all who asked, and not to those after them', async () => {
   let broken = true
-  const lookups = new Lookups(async (_, ids) => {
+  const lookups = new Lookups<RowDoc>(async (_, ids) => {
     if (broken) throw new Error('away')
     return ids.map(doc)
   })

@@ -1,29 +1,27 @@
 /** Documents by their ids: what is asked for in one turn of the event loop is one command for each collection. */
-import type { RowDoc } from './row-shape.js'
-
 /** Taken at load, so that tests with fake timers still read. */
 const afterTurn = setImmediate
 
-interface Round {
+interface Round<Doc> {
   readonly ids: Set<string>
-  readonly found: Promise<ReadonlyMap<string, RowDoc>>
+  readonly found: Promise<ReadonlyMap<string, Doc>>
 }
 
-export class Lookups {
-  readonly #rounds = new Map<string, Round>()
+export class Lookups<Doc extends { readonly _id: string }> {
+  readonly #rounds = new Map<string, Round<Doc>>()
 
-  constructor(private readonly find: (collection: string, ids: readonly string[]) => Promise<readonly RowDoc[]>) {}
+  constructor(private readonly find: (collection: string, ids: readonly string[]) => Promise<readonly Doc[]>) {}
 
-  async one(collection: string, id: string): Promise<RowDoc | undefined> {
+  async one(collection: string, id: string): Promise<Doc | undefined> {
     let round = this.#rounds.get(collection)
     if (!round) this.#rounds.set(collection, (round = this.#begin(collection)))
     round.ids.add(id)
     return (await round.found).get(id)
   }
 
-  #begin(collection: string): Round {
+  #begin(collection: string): Round<Doc> {
     const ids = new Set<string>()
-    const find = async (): Promise<ReadonlyMap<string, RowDoc>> => {
+    const find = async (): Promise<ReadonlyMap<string, Doc>> => {
       await new Promise<void>((resolve) => afterTurn(resolve))
       // Whoever asks from now on asks later than what is read now.
       this.#rounds.delete(collection)
@@ -32,3 +30,8 @@ export class Lookups {
     return { ids, found: find() }
   }
 }
+
+/** What finds one document or some of them. */
+export const byIds = (ids: readonly string[]): { readonly _id: string | { readonly $in: string[] } } => ({
+  _id: ids.length === 1 ? (ids[0] as string) : { $in: [...ids] },
+})

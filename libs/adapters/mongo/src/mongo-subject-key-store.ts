@@ -2,6 +2,7 @@
 import { SubjectKeyStore, type KeyState, type WrappedKey } from '@pavan/platform/privacy/subject-key-store.js'
 import mongoose from 'mongoose'
 import { durable, prepare, type Collection, type Db } from './database.js'
+import { byIds, Lookups } from './lookups.js'
 import { idOf } from './ordered-text.js'
 import { crossing, isDuplicate, persist } from './retry.js'
 
@@ -20,6 +21,7 @@ const binary = (bytes: Uint8Array) => new mongoose.mongo.Binary(bytes)
 
 export class MongoSubjectKeyStore extends SubjectKeyStore {
   readonly #keys: Collection<KeyDoc>
+  readonly #lookups = new Lookups<KeyDoc>((_, ids) => persist(() => this.#keys.find(byIds(ids)).toArray()))
 
   private constructor(keys: Collection<KeyDoc>) {
     super()
@@ -32,7 +34,7 @@ export class MongoSubjectKeyStore extends SubjectKeyStore {
   }
 
   get(tenant: string, subject: string): Promise<KeyState> {
-    return crossing(async () => stateOf(await persist(() => this.#keys.findOne({ _id: idOfKey(tenant, subject) }))))
+    return crossing(async () => stateOf(await this.#lookups.one(this.#keys.collectionName, idOfKey(tenant, subject))))
   }
 
   insert({ tenant, subject, wrapped, kek }: WrappedKey): Promise<KeyState> {
@@ -99,7 +101,7 @@ const wrappedOf = (doc: KeyDoc): WrappedKey => ({
   kek: doc.kek as string,
 })
 
-const stateOf = (doc: KeyDoc | null): KeyState => {
+const stateOf = (doc: KeyDoc | undefined): KeyState => {
   if (!doc) return { state: 'unknown' }
   return doc.wrapped && doc.kek !== undefined ? { state: 'present', key: wrappedOf(doc) } : { state: 'destroyed' }
 }

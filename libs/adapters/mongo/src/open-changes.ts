@@ -3,7 +3,7 @@
  * refused.
  */
 import { chunks, concern, nonce, prepare, type Collection, type Db } from './database.js'
-import { Lookups } from './lookups.js'
+import { byIds, Lookups } from './lookups.js'
 import { isDuplicate, pause, persist } from './retry.js'
 import { beginningOf, checkpointCollection, RowEpochs } from './row-epochs.js'
 import { changeTo, removal, writersOf, type Decided, type Durability, type Image, type RowDoc } from './row-shape.js'
@@ -39,13 +39,7 @@ export class OpenChanges {
   readonly #finished = new Set<string>()
   readonly epochs: RowEpochs
   /** Documents as they are stored, whoever holds them. */
-  readonly lookups = new Lookups((collection, ids) =>
-    persist(() =>
-      this.rows(collection)
-        .find({ _id: ids.length === 1 ? (ids[0] as string) : { $in: [...ids] } })
-        .toArray(),
-    ),
-  )
+  readonly lookups = new Lookups<RowDoc>((collection, ids) => persist(() => this.rows(collection).find(byIds(ids)).toArray()))
 
   constructor(
     db: Db,

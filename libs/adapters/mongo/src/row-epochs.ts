@@ -79,7 +79,7 @@ export class RowEpochs {
 
   constructor(
     private readonly rows: (collection: string) => Collection<RowDoc>,
-    private readonly lookups: Lookups,
+    private readonly lookups: Lookups<RowDoc>,
     private readonly now: () => number,
   ) {}
 

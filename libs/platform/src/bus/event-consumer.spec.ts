@@ -140,7 +140,7 @@ describe('an event that has those before it written first', () => {
     const found: (object | undefined)[] = []
     const reading = async (unwritten: Unwritten): Promise<Changes> => {
       await unwritten.flush()
-      found.push(await unwritten.get(seen, '1'))
+      found.push(await unwritten.look.get(seen, '1'))
       return []
     }
     consumer.special = { 2: async (unwritten) => (await Promise.all([reading(unwritten), reading(unwritten)])).flat() }

@@ -80,6 +80,9 @@ export abstract class EventConsumer {
   /** The changes that an event makes. A throw parks the event's stream. Undefined: the event is none of this consumer's. */
   protected abstract process(event: StoredEvent, unwritten: Unwritten): Promise<Changes> | Changes | undefined
 
+  /** Told of the events of a batch before the first of them is processed, which may spare time. */
+  protected foresee(_events: readonly StoredEvent[], _look: Look): void {}
+
   /** Told of an event that could not be processed, so that its stream is parked. */
   protected onParked(_event: StoredEvent, _error: unknown): void {}
 
@@ -167,6 +170,10 @@ export abstract class EventConsumer {
       await this.#advance(changes, { context, p, ...write }, read)
       return this.rows.look()
     })
+    this.foresee(
+      events.filter(({ position }) => position.seq > done),
+      look,
+    )
     /** Streams with events that this batch parks. */
     const parkedNow = new Set<string>()
     try {
@@ -217,7 +224,7 @@ export abstract class EventConsumer {
 
   /** The changes of an event by itself. */
   protected async alone(event: StoredEvent, look: Look): Promise<Changes> {
-    return (await this.process(event, { changes: [], get: (table, key) => look.get(table, key), flush: async () => {} })) ?? []
+    return (await this.process(event, { changes: [], look, flush: async () => {} })) ?? []
   }
 
   /** Throws where it is not the event that is wrong: the bus brings the batch again until the rows are back. */

@@ -1,13 +1,13 @@
 /** What follows from the events of a batch and is not written yet: most of a batch is one commit. */
 import type { StoredEvent } from '../events/event-store.js'
 import type { Changes } from '../views/define-view.js'
-import type { Look, RowChange, TableDefinition } from '../views/rows.js'
+import type { Look, RowChange } from '../views/rows.js'
 
 /** What an event finds that comes after them. */
 export interface Unwritten {
   readonly changes: Changes
-  /** Reads from which further changes follow. */
-  readonly get: Look['get']
+  /** Reads from which further changes follow: another look once the changes are written. */
+  readonly look: Look
   /** Writes the changes of the events before this one. */
   flush(): Promise<void>
 }
@@ -28,7 +28,7 @@ export class UnwrittenEvents implements Unwritten {
 
   constructor(
     private done: number,
-    private look: Look,
+    public look: Look,
     /** Answers the look for what comes after. */
     private readonly save: (changes: Changes, write: Write) => Promise<Look>,
   ) {
@@ -47,10 +47,6 @@ export class UnwrittenEvents implements Unwritten {
   /** Last sequence number of which the changes are here. */
   get upTo(): number {
     return this.#upTo
-  }
-
-  get<R extends object>(table: TableDefinition<R>, key: string): Promise<R | undefined> {
-    return this.look.get(table, key)
   }
 
   /** Adds what an event changes; undefined where it is none of the consumer's business. */

@@ -10,6 +10,7 @@ import { KeyRing } from '../privacy/key-ring.js'
 import { StorageUnavailable } from '../service/storage-unavailable.js'
 import { makeLog } from '../telemetry/log.js'
 import { sharedAdapters } from '../testing/shared-adapters.js'
+import { until } from '../testing/until.js'
 import { add, put, remove } from './changes.js'
 import { defineView, on, type Changes, type Current } from './define-view.js'
 import { physical } from './live-tables.js'
@@ -46,9 +47,14 @@ const event = (seq: number): StoredEvent => ({
 })
 
 const log = makeLog({ level: 'silent', format: 'json' })
-const runnerOf = async (handle: (current: Current) => Promise<Changes>, over = rows): Promise<ViewRunner> => {
+const runnerOf = async (handle: (current: Current, role: string) => Promise<Changes>, over = rows): Promise<ViewRunner> => {
   const keys = new KeyRing((await adapters.portsFor('spec')).keys, new LocalKeyEncryptionKey(new Uint8Array(32)))
-  const view = defineView({ name: 'counts', version: 1, tables: [lasting, passing], on: [on(roleAssigned, (_event, current: Current) => handle(current))] })
+  const view = defineView({
+    name: 'counts',
+    version: 1,
+    tables: [lasting, passing],
+    on: [on(roleAssigned, ({ data }, current: Current) => handle(current, data.role))],
+  })
   const runner = new ViewRunner(view, 1000, over, new EventCipher(keys), log, async () => new BlindIndex(new Uint8Array(32)))
   await runner.open()
   return runner
@@ -135,6 +141,79 @@ describe('a row that another copy has changed since it was read', () => {
     const runner = await runnerOf(increase, shared)
     await expect(runner.handle({ context: 'authorization', p: 0, events: [event(1)] })).rejects.toThrow('another copy changed rows')
     expect([apply.mock.calls.length, runner.status().parked]).toEqual([8, []])
+  })
+})
+
+describe('a batch where rows are shared', () => {
+  const sharedRows = async () => (await sharedAdapters(adapters).portsFor('spec')).rows
+  const events = (count: number) => ({ context: 'authorization', p: 0, events: Array.from({ length: count }, (_, i) => event(i + 1)) })
+
+  it('reads what its events ask for at once', async () => {
+    const shared = await sharedRows()
+    const waiting: (() => void)[] = []
+    jest.spyOn(shared, 'look').mockReturnValue({
+      get: async () => {
+        await new Promise<void>((resolve) => waiting.push(resolve))
+        return undefined
+      },
+    })
+    let asked = 0
+    const runner = await runnerOf(async (current) => {
+      const key = `${++asked}`
+      await current.get(lasting, key)
+      return [put(lasting, key, { n: 1 })]
+    }, shared)
+    const done = runner.handle(events(10))
+    await until(() => waiting.length === 10)
+    for (const go of waiting.splice(0)) go()
+    await done
+    expect([asked, await rows.get(physical(lasting, 1000), '10')]).toEqual([10, { n: 1 }])
+  })
+
+  it('has each event find what those before it changed', async () => {
+    const runner = await runnerOf(
+      async (current) => {
+        const before = (await current.get(lasting, 'one'))?.n ?? 0
+        // Every third change says only a part of the row, so that the next event has it written first.
+        return before % 3 === 0 ? [add(lasting, 'one', { n: 1 }, { n: 0 })] : [put(lasting, 'one', { n: before + 1 })]
+      },
+      await sharedRows(),
+    )
+    await runner.handle(events(20))
+    expect([await row(lasting), runner.status().parked]).toEqual([{ n: 20 }, []])
+  })
+
+  it('does not go by what was read before a write, because another copy may have written since', async () => {
+    const shared = await sharedRows()
+    const runner = await runnerOf(async (current, role) => {
+      if (role === 'role-3') return [put(lasting, 'seen', (await current.get(passing, 'other')) ?? { n: 0 })]
+      // The second has the first one's change written.
+      await current.get(lasting, 'one')
+      return [add(lasting, 'one', { n: 1 }, { n: 0 })]
+    }, shared)
+    const { apply } = shared
+    jest.spyOn(shared, 'apply').mockImplementationOnce(async (...args) => {
+      const result = await apply.apply(shared, args)
+      await rows.apply([put(physical(passing, 1000), 'other', { n: 8 })])
+      return result
+    })
+    await runner.handle(events(3))
+    expect(await rows.get(physical(lasting, 1000), 'seen')).toEqual({ n: 8 })
+  })
+
+  it('parks the stream of an event that throws when its turn has come, and does the others', async () => {
+    const shared = await sharedRows()
+    let seen = 0
+    const runner = await runnerOf(async (current) => {
+      const n = ++seen
+      await current.get(lasting, `${n}`)
+      if (n === 2) throw new TypeError('does not fit')
+      return [put(lasting, `${n}`, { n })]
+    }, shared)
+    const ofOthers = events(3).events.map((one, i) => ({ ...one, stream: { ...one.stream, id: `usr_${i}` } }))
+    await runner.handle({ ...events(0), events: ofOthers })
+    const written = await Promise.all(['1', '2', '3'].map((key) => rows.get(physical(lasting, 1000), key)))
+    expect([written, runner.status().parked.length]).toEqual([[{ n: 1 }, undefined, { n: 3 }], 1])
   })
 })
 

@@ -15,7 +15,7 @@ import { tracing, type RunningSpan } from '../telemetry/tracing.js'
 import type { Changes, Current, EventHandler, ViewDefinition, ViewHandler } from './define-view.js'
 import { retriedIn } from './generations.js'
 import { MappedRows, physical } from './live-tables.js'
-import type { RowChange, Rows, TableDefinition } from './rows.js'
+import type { Look, RowChange, Rows, TableDefinition } from './rows.js'
 
 interface HandlersByType<H> {
   readonly contexts: readonly string[]
@@ -55,6 +55,13 @@ export const handlersByType = <H>(handlers: readonly EventHandler<H>[]): Handler
  */
 const calmEvents = { own: 4, shared: 50 }
 
+/** What an event changes where none before it in its batch changes what its handlers read. */
+interface Foreseen {
+  readonly look: Look
+  readonly reads: readonly (readonly [table: string, key: string])[]
+  readonly changes: Promise<Changes>
+}
+
 const personalOnly: readonly Part[] = ['personal']
 const withOrigin: readonly Part[] = ['personal', 'origin']
 
@@ -62,6 +69,7 @@ export class ViewRunner extends EventConsumer {
   readonly #handlers
   /** By event id, of the batch that is being worked on. */
   readonly #spans = new Map<string, RunningSpan>()
+  readonly #foreseen = new WeakMap<StoredEvent, Foreseen>()
 
   constructor(
     readonly view: ViewDefinition,
@@ -147,16 +155,10 @@ export class ViewRunner extends EventConsumer {
 
   /** The rows that events change, to be read again: each as an empty patch. Nothing is written. */
   async touched(events: readonly StoredEvent[]): Promise<Changes> {
-    const changes: Changes[] = []
     // Most likely another copy writes these very rows now.
     const look = this.rows.look({ unsettled: true })
-    for (const event of events) {
-      try {
-        changes.push(await this.alone(event, look))
-      } catch {
-        // Whoever applies the event says why it cannot be; rows that do not change are not old.
-      }
-    }
+    // Whoever applies an event says why it cannot be; rows that do not change are not old.
+    const changes = await Promise.all(events.map((event) => this.alone(event, look).catch((): Changes => [])))
     return changes.flat().flatMap(asTouch)
   }
 
@@ -164,9 +166,39 @@ export class ViewRunner extends EventConsumer {
     return this.#handlers.some(batch)
   }
 
+  /** Rows that are shared are far away: what the events of a batch read travels together (docs/adr/0064-a-batch-reads-together.md). */
+  protected override foresee(events: readonly StoredEvent[], look: Look): void {
+    if (!this.rows.shared) return
+    const concerned = events.filter((event) => this.concerns(event))
+    if (concerned.length < 2) return
+    for (const event of concerned) {
+      const reads: [string, string][] = []
+      const noted: Look = {
+        get: (table, key) => {
+          reads.push([table.name, key])
+          return look.get(table, key)
+        },
+      }
+      const changes = this.#run(this.#handlers.of(event), event, { changes: [], look: noted, flush: async () => {} })
+      // What it throws is thrown when the event's turn has come.
+      changes.catch(() => {})
+      this.#foreseen.set(event, { look, reads, changes })
+    }
+  }
+
   protected process(stored: StoredEvent, unwritten: Unwritten): Promise<Changes> | undefined {
     const handlers = this.#handlers.of(stored)
-    return handlers.length === 0 ? undefined : this.#run(handlers, stored, unwritten)
+    return handlers.length === 0 ? undefined : this.#inTurn(handlers, stored, unwritten)
+  }
+
+  async #inTurn(handlers: readonly ViewHandler[], stored: StoredEvent, unwritten: Unwritten): Promise<Changes> {
+    const foreseen = this.#foreseen.get(stored)
+    // Each write of a batch is followed by another look.
+    if (foreseen?.look === unwritten.look) {
+      await Promise.allSettled([foreseen.changes])
+      if (!foreseen.reads.some(([table, key]) => lastTouching(unwritten.changes, table, key))) return foreseen.changes
+    }
+    return this.#run(handlers, stored, unwritten)
   }
 
   async #run(handlers: readonly ViewHandler[], stored: StoredEvent, unwritten: Unwritten): Promise<Changes> {
@@ -187,7 +219,7 @@ export class ViewRunner extends EventConsumer {
           early ||= reads > 0
         }
         reads++
-        return unwritten.get(table, key)
+        return unwritten.look.get(table, key)
       },
       blind: async (tenant, name, value) => (await this.blindIndex()).of(tenant, name, value),
     }
