@@ -35,6 +35,7 @@ export class OpenChanges {
   readonly #db: Db
   readonly parts: Collection<Part>
   readonly #collections = new Set<string>()
+  readonly #rows = new Map<string, Collection<RowDoc>>()
   /** Changes that this process knows to be finished, the oldest first. */
   readonly #finished = new Set<string>()
   readonly epochs: RowEpochs
@@ -68,8 +69,11 @@ export class OpenChanges {
     return this.#collections
   }
 
+  /** The driver works its options out anew for each object that it makes of a name. */
   rows(collection: string): Collection<RowDoc> {
-    return this.#db.collection<RowDoc>(collection)
+    let rows = this.#rows.get(collection)
+    if (!rows) this.#rows.set(collection, (rows = this.#db.collection<RowDoc>(collection)))
+    return rows
   }
 
   /** Brings locked documents of a decided change to what they shall be: `next` those with a next row, `some` what there is beside them. Harmless when repeated. */

@@ -274,16 +274,15 @@ export const isMine = (doc: RowDoc | null, v: string): boolean => doc !== null &
 
 /**
  * The document whose write decides. A checkpoint is written by one copy at a time, which knows what it has decided; one that is there and stays needs no mark
- * that expires. Of several it is the same one in every copy.
+ * that expires. Where all others are new, one that goes: each of those takes an insert anyway, and the one that is there would take two commands of its own.
+ * Of several it is the same one in every copy.
  */
 const rootOf = (entries: readonly Entry[]): Entry => {
-  const there = entries.filter(({ doc, json }) => doc && json !== undefined)
-  const candidates = [
-    there.filter(({ shape }) => shape.collection === checkpointCollection),
-    there,
-    entries.filter(({ json }) => json !== undefined),
-    entries,
-  ].find(({ length }) => length > 0) as readonly Entry[]
+  const there = entries.filter(({ doc }) => doc)
+  const stays = there.filter(({ json }) => json !== undefined)
+  const candidates = [stays.filter(({ shape }) => shape.collection === checkpointCollection), stays, there, entries].find(
+    ({ length }) => length > 0,
+  ) as readonly Entry[]
   return candidates.reduce((first, one) => (placeOf(one) < placeOf(first) ? one : first))
 }
 

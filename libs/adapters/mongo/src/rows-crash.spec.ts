@@ -77,6 +77,7 @@ whereMongo('changes of rows when something dies', (url) => {
     ['a checkpoint that is there', changes, 'checkpoint'],
     ['a checkpoint in an epoch of its writer', changes, 'epoch'],
     ['rows that are new', [put('made', 1), put('made too', 1)], undefined],
+    ['a row that ends beside new ones', [put('made', 1), put('made too', 1), { op: 'remove', table: items, key: 'removed' }], undefined],
     [
       'rows that end',
       [
@@ -195,17 +196,22 @@ whereMongo('changes of rows when something dies', (url) => {
     expect(await state(copy)).toEqual({ ...after, seq: 0 })
   })
 
-  test('a document that has decided is swept after what it decided is finished', async () => {
+  const brieflyThere = (ms: number): RowChange<any> => ({ op: 'put', table: brief, key: 'b', row: { id: 'b', until: clock.now() + ms } })
+
+  test.each<[string, () => readonly RowChange<any>[], number]>([
+    ['stays', () => [brieflyThere(2_000), put('counted', 2), put('made', 2)], 2_000],
+    ['is what is left of a row that ended', () => [{ op: 'remove', table: brief, key: 'b' }, put('made', 2), put('made too', 2)], 3_600_000],
+  ])('a document that has decided, and %s, is swept after what it decided is finished', async (_, some, ms) => {
     const db = newDb()
     const survivor = await open(db)
     await survivor.open([brief])
-    await survivor.apply([put('counted', 1), { op: 'put', table: brief, key: 'b', row: { id: 'b', until: clock.now() + 1_000 } }])
-    const root: RowChange<any> = { op: 'put', table: brief, key: 'b', row: { id: 'b', until: clock.now() + 2_000 } }
-    await diesDecided(db, [root, put('counted', 2), put('made', 2)])
-    clock.advance(2_000)
+    await survivor.apply([brieflyThere(1_000)])
+    await diesDecided(db, some())
+    clock.advance(ms)
     expect(await survivor.sweep()).toBe(1)
     expect(await db.collection('t_brief_v1').countDocuments()).toBe(0)
-    expect(await state(survivor)).toMatchObject({ counted: { n: 2 }, made: { n: 2 } })
+    expect(await db.collection('t_items_v1').countDocuments({ l: { $exists: true } })).toBe(0)
+    expect(await state(survivor)).toMatchObject({ made: { n: 2 } })
   })
 
   test('an expired document that has decided is not swept while another change holds it', async () => {

@@ -68,6 +68,15 @@ whereMongo('changes of several partitions in one moment', (url) => {
     for (const rows of [one, other]) expect(await listed(rows)).toEqual(partitions.map((p) => ({ id: `4 ${p}`, by: 'one' })))
   })
 
+  test('beside new rows it is the one that ends which decides: no lock and no finishing of its own', async () => {
+    const { one, other, sent } = await begin()
+    await other.apply([put('4 asks', 'other')])
+    const remove = { op: 'remove', table: items, key: '4 asks' } as unknown as RowChange<Item>
+    expect(await one.apply([put('4 a', 'one'), put('4 b', 'one'), remove])).toEqual({ applied: true, counts: [1, 1, 1] })
+    expect(sent.map(({ method }) => method)).toEqual(['insertMany', 'updateOne', 'bulkWrite'])
+    expect((await listed(other)).map(({ id }) => id)).toEqual(['4 a', '4 b'])
+  })
+
   test('are judged each for itself, where one checkpoint was moved by another copy and one row is not new', async () => {
     const { one, other, sent } = await begin()
     await other.apply([], upTo(3, 3, 9))

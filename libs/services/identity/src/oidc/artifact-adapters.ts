@@ -156,7 +156,8 @@ export class RefreshTokenAdapter extends ArtifactAdapter {
       const set = { current, expiresAt, payload: row.payload, consumed: this.seconds }
       return unit.add(patch(artifacts, this.key(id), set, { current: from }), { guard: 'RefreshToken' }) as undefined
     }
-    const change = put(artifacts, this.key(id), row)
+    // What does not rotate begins a family, under a name that was drawn for it.
+    const change = put(artifacts, this.key(id), row, { fresh: true })
     if (unit) unit.add(change)
     else await this.apply(change)
   }
