@@ -9,6 +9,7 @@ import { eventOf } from './cloud-event.js'
 import { describe } from './kafka-errors.js'
 import { defaults, makeClient, type KafkaOptions } from './kafka-options.js'
 import { FetchSession } from './fetch-session.js'
+import { PartitionWindow } from './partition-window.js'
 import { clusterOf, fetchInSession, type FetchAnswer, type FetchRequest, type RawCluster } from './kafkajs-internals.js'
 
 /** A partition that nobody has asked for in so many milliseconds is not read any more. */
@@ -17,13 +18,6 @@ const forgottenAfter = 5_000
 const rest = 500
 /** Milliseconds that a fetch without records may wait at the broker; a partition that comes anew waits as long until it is read with the others. */
 const longPoll = 500
-/**
- * Records are kept so many milliseconds, up to so many of a partition and so many bytes: long enough for the partitions of a copy that died to be somebody else's.
- * Who needs older ones asks the broker itself, which on a busy machine is slower than the news that come meanwhile.
- */
-const keptFor = 30_000
-const mostRecords = 500
-const mostBytes = 256 * 1024
 /** Bytes asked for at once; a broker sends at least one whole batch. */
 const fetchSize = 1024 * 1024
 /** Milliseconds between two fetches of a group that is about to leave. */
@@ -31,64 +25,6 @@ const stoppedPause = 20
 /** What concerns a group in nothing is handed over after so many milliseconds, or so many records of a partition: well before it is not kept any more. */
 const passAfter = 2_500
 const manyRecords = 100
-
-interface Chunk {
-  readonly records: readonly KafkaMessage[]
-  readonly bytes: number
-  readonly at: number
-}
-
-/** The newest records of a partition, without gaps. */
-class Window {
-  node: number | undefined
-  /** Offsets of the first record that is kept, and after the last one. */
-  base = 0
-  end = 0
-  /** The broker has been asked for what comes next. */
-  live = false
-  asked = performance.now()
-  #chunks: Chunk[] = []
-
-  constructor(
-    readonly topic: string,
-    readonly partition: number,
-  ) {}
-
-  has(offset: number): boolean {
-    return this.live && offset >= this.base && offset <= this.end
-  }
-
-  add(records: readonly KafkaMessage[]): void {
-    const now = performance.now()
-    this.#chunks.push({ records, bytes: records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0), at: now })
-    this.end = Number(records.at(-1)?.offset) + 1
-    let count = 0
-    let bytes = 0
-    // The newest chunk stays, however large it is.
-    const kept = this.#chunks.findLastIndex((chunk, i) => {
-      count += chunk.records.length
-      bytes += chunk.bytes
-      return i < this.#chunks.length - 1 && (count > mostRecords || bytes > mostBytes || now - chunk.at > keptFor)
-    })
-    if (kept < 0) return
-    this.#chunks = this.#chunks.slice(kept + 1)
-    this.base = Number(this.#chunks[0]?.records[0]?.offset)
-  }
-
-  from(offset: number): readonly KafkaMessage[] {
-    if (offset >= this.end) return []
-    // From the newest back: mostly the last chunk is all that is wanted.
-    const at = this.#chunks.findLastIndex(({ records }) => Number(records[0]?.offset) < offset)
-    const begun = this.#chunks[at]?.records ?? []
-    const rest = begun.slice(begun.findLastIndex((record) => Number(record.offset) < offset) + 1)
-    return rest.concat(...this.#chunks.slice(at + 1).map(({ records }) => records))
-  }
-
-  /** When the first record from an offset on came, by the monotonic clock; infinity where none has. */
-  waitsSince(offset: number): number {
-    return offset < this.end ? (this.#chunks.find(({ records }) => Number(records.at(-1)?.offset) >= offset)?.at ?? Infinity) : Infinity
-  }
-}
 
 type Wanted = Pick<Subscription, 'concerns' | 'interval'>
 type Outcome = 'shared' | 'itself' | 'nothing'
@@ -102,13 +38,13 @@ export interface Reading {
 
 interface Waiter {
   /** By window, the offset from which records are wanted. */
-  readonly from: ReadonlyMap<Window, number>
-  tell(window: Window, records: readonly KafkaMessage[]): void
+  readonly from: ReadonlyMap<PartitionWindow, number>
+  tell(window: PartitionWindow, records: readonly KafkaMessage[]): void
   settle(outcome: Outcome): void
 }
 
 export class SharedReader {
-  readonly #windows = new Map<string, Window>()
+  readonly #windows = new Map<string, PartitionWindow>()
   readonly #waiters = new Set<Waiter>()
   /** Brokers that are being asked. */
   readonly #reading = new Map<number, Promise<void>>()
@@ -132,7 +68,7 @@ export class SharedReader {
           await pause(stoppedPause)
           return { responses: [] }
         }
-        const from = new Map<Window, number>()
+        const from = new Map<PartitionWindow, number>()
         for (const { topic, partitions } of request.topics)
           for (const { partition, fetchOffset } of partitions) {
             const window = this.#window(topic, partition)
@@ -164,7 +100,7 @@ export class SharedReader {
 
   /** Waits for records that concern a group, for many that do not, or until the time is over. */
   #news(
-    from: ReadonlyMap<Window, number>,
+    from: ReadonlyMap<PartitionWindow, number>,
     { concerns }: Wanted,
     { notBefore, maxWait, waiting }: { notBefore: number; maxWait: number; waiting: Set<Waiter> },
   ): Promise<Outcome> {
@@ -200,7 +136,7 @@ export class SharedReader {
     })
   }
 
-  #window(topic: string, partition: number): Window | undefined {
+  #window(topic: string, partition: number): PartitionWindow | undefined {
     const key = `${topic}:${partition}`
     const now = performance.now()
     const known = this.#windows.get(key)
@@ -209,7 +145,7 @@ export class SharedReader {
       return known
     }
     if (this.#closed || now < this.#restUntil) return undefined
-    const window = new Window(topic, partition)
+    const window = new PartitionWindow(topic, partition, now)
     this.#windows.set(key, window)
     this.#adopting ??= this.#adopt().finally(() => (this.#adopting = undefined))
     return window
@@ -260,11 +196,12 @@ export class SharedReader {
     const session = new FetchSession()
     while (!this.#closed) {
       const now = performance.now()
-      const windows: Window[] = []
+      const windows: PartitionWindow[] = []
       for (const [key, window] of this.#windows) {
         if (window.node !== node) continue
         if (now - window.asked > forgottenAfter) this.#windows.delete(key)
         else windows.push(window)
+        window.forget(now)
       }
       if (windows.length === 0) return
       try {
@@ -276,7 +213,7 @@ export class SharedReader {
     }
   }
 
-  async #fetch(node: number, windows: readonly Window[], session: FetchSession): Promise<void> {
+  async #fetch(node: number, windows: readonly PartitionWindow[], session: FetchSession): Promise<void> {
     await this.#cluster.refreshMetadataIfNecessary()
     const broker = await this.#cluster.findBroker({ nodeId: node })
     const answering = fetchInSession(broker, session.next(windows), { maxWaitTime: longPoll, maxBytes: fetchSize * 10, partitionBytes: fetchSize })
@@ -288,13 +225,13 @@ export class SharedReader {
         const window = this.#windows.get(`${topicName}:${partition}`)
         const fresh = window?.live ? messages.filter(({ offset }) => Number(offset) >= window.end) : []
         if (!window || fresh.length === 0) continue
-        window.add(fresh)
+        window.add(fresh, { now: performance.now(), windows: this.#windows.size })
         for (const waiter of this.#waiters) if (waiter.from.has(window)) waiter.tell(window, fresh)
       }
   }
 
   /** Everybody asks the broker itself for a while, and learns there what is wrong. */
-  async #giveUp(windows: readonly Window[], error: unknown): Promise<void> {
+  async #giveUp(windows: readonly PartitionWindow[], error: unknown): Promise<void> {
     // The end breaks off what is under way.
     if (this.#closed) return
     this.options.log.debug({ reason: describe(error) }, 'the shared reader of topics has to begin again')
@@ -323,7 +260,7 @@ const isFor = (record: KafkaMessage, concerns: NonNullable<Wanted['concerns']>):
   return typeof event === 'string' || concerns(event)
 }
 
-const answerOf = (from: ReadonlyMap<Window, number>): FetchAnswer => {
+const answerOf = (from: ReadonlyMap<PartitionWindow, number>): FetchAnswer => {
   const topics = new Map<string, FetchAnswer['responses'][number]['partitions'][number][]>()
   for (const [window, offset] of from) {
     // What was forgotten meanwhile is asked for again, at the broker.
