@@ -63,11 +63,16 @@ interface WriteFault {
 }
 
 /**
- * Inserts documents durably, each for itself; answers the places of those whose key exists. Any other error is thrown. The command is sent as it is: a bulk of the
+ * Inserts documents, each for itself; answers the places of those whose key exists. Any other error is thrown. The command is sent as it is: a bulk of the
  * driver serializes each document twice, to know how long it is. The caller sees to it that they fit into a message.
  */
-export const insertAll = async (db: Db, collection: { readonly collectionName: string }, documents: readonly object[]): Promise<readonly number[]> => {
-  const reply = (await db.command({ insert: collection.collectionName, documents, ordered: false, writeConcern: durable })) as WriteReply
+export const insertAll = async (
+  db: Db,
+  collection: { readonly collectionName: string },
+  documents: readonly object[],
+  durability: 'full' | 'rebuildable' = 'full',
+): Promise<readonly number[]> => {
+  const reply = (await db.command({ insert: collection.collectionName, documents, ordered: false, ...concern(durability) })) as WriteReply
   const faults = [reply.writeErrors ?? []].flat() as WriteFault[]
   const other = faults.find(({ code }) => Number(code) !== 11000)
   if (other) throw new mongoose.mongo.MongoServerError({ message: other.errmsg, code: Number(other.code) })

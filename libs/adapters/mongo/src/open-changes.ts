@@ -2,7 +2,7 @@
  * Changes of several documents that are under way (row-commits.ts), as everybody meets them who is not their writer: read past, finished, waited for, or
  * refused.
  */
-import { chunks, concern, nonce, prepare, type Collection, type Db } from './database.js'
+import { insertAll, chunks, concern, nonce, prepare, type Collection, type Db } from './database.js'
 import { byIds, Lookups } from './lookups.js'
 import { isDuplicate, pause, persist } from './retry.js'
 import { beginningOf, checkpointCollection, RowEpochs } from './row-epochs.js'
@@ -74,6 +74,11 @@ export class OpenChanges {
     let rows = this.#rows.get(collection)
     if (!rows) this.#rows.set(collection, (rows = this.#db.collection<RowDoc>(collection)))
     return rows
+  }
+
+  /** Inserts documents; answers the places of those whose key exists. */
+  insert(collection: string, docs: readonly RowDoc[], durability: Durability): Promise<readonly number[]> {
+    return insertAll(this.#db, this.rows(collection), docs, durability)
   }
 
   /** Brings locked documents of a decided change to what they shall be: `next` those with a next row, `some` what there is beside them. Harmless when repeated. */

@@ -37,14 +37,6 @@ export const isTransient = (error: unknown): boolean => {
 const bulkErrors = (error: InstanceType<typeof MongoBulkWriteError>): { index: number; code: number }[] =>
   [error.writeErrors].flat().map(({ index, code }) => ({ index, code: Number(code) }))
 
-/** Places of the documents that an unordered insert refused because their key exists; any other error is thrown. */
-export const duplicatesOf = (error: unknown): ReadonlySet<number> => {
-  if (!(error instanceof MongoBulkWriteError)) throw error
-  const errors = bulkErrors(error)
-  if (errors.length === 0 || errors.some(({ code }) => code !== 11000)) throw error
-  return new Set(errors.map(({ index }) => index))
-}
-
 export const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
 /** Waits for work that nobody needs, but not for long: a database that is away must not hold up the end. */

@@ -12,9 +12,9 @@
  * So a reader sees the row before or after the decision, whoever dies where.
  */
 import { byId, chunks, concern, mostAtOnce, nonce } from './database.js'
-import { born, unlocked, type Lock, type OpenChanges, type Part } from './open-changes.js'
+import { born, unlocked, type Lock, type OpenChanges } from './open-changes.js'
 import { separator } from './ordered-text.js'
-import { atMost, duplicatesOf, isDuplicate, persist } from './retry.js'
+import { atMost, isDuplicate, persist } from './retry.js'
 import { checkpointCollection } from './row-epochs.js'
 import { entryImage, type Entry } from './row-plan.js'
 import { changeTo, markOf, removal, type Decided, type Durability, type Image, type Mark, type RowDoc } from './row-shape.js'
@@ -149,24 +149,18 @@ export class RowCommits {
 
   /** New documents, with what says that they are not there before the decision; false when one of them is there already. */
   async #insert(collection: string, entries: readonly Entry[], beside: Omit<RowDoc, '_id'>, durability: Durability): Promise<boolean> {
-    for (const some of chunks(entries)) {
-      const docs = some.map((entry): RowDoc => ({ _id: entry.id, ...(entryImage(entry) as Image), ...beside }))
-      if (!(await this.#insertsOf(collection, durability).run(docs))) return false
-    }
+    const docs = entries.map((entry): RowDoc => ({ _id: entry.id, ...(entryImage(entry) as Image), ...beside }))
+    for (const some of parts(docs, lengthOf)) if (!(await this.#insertsOf(collection, durability).run(some))) return false
     return true
   }
 
   #insertsOf(collection: string, durability: Durability): Together<readonly RowDoc[], boolean> {
     const send = async (some: readonly (readonly RowDoc[])[]): Promise<boolean[]> => {
       const all = some.flat().toSorted(byId)
-      const there = await this.open
-        .rows(collection)
-        .insertMany(all, { ordered: false, ...concern(durability) })
-        .then(() => undefined, duplicatesOf)
-      const refused = new Set([...(there ?? [])].map((index) => all[index]))
+      const refused = new Set((await this.open.insert(collection, all, durability)).map((index) => all[index]))
       return some.map((docs) => !docs.some((doc) => refused.has(doc)))
     }
-    return kept(this.#inserts, `${collection} ${durability}`, () => new Together(send, (docs) => docs.reduce((sum, { r = '' }) => sum + r.length, 0)))
+    return kept(this.#inserts, `${collection} ${durability}`, () => new Together(send, (docs) => docs.reduce((sum, doc) => sum + lengthOf(doc), 0)))
   }
 
   /**
@@ -222,7 +216,8 @@ export class RowCommits {
     const versions = new Map(locked.map(({ _id, v }) => [_id, v]))
     if (!entries.every((entry) => versions.get(entry.id) === (entry.doc as RowDoc).v)) return false
     const next = kept.map((entry) => ({ c: collection, i: entry.id, n: entryImage(entry) as Image }))
-    await Promise.all(inParts(next).map((part) => this.open.parts.insertOne({ _id: nonce(), of: own.l, next: part, at: this.now() }, concern(durability))))
+    const some = parts(next, ({ n }) => lengthOf(n))
+    await Promise.all(some.map((part) => this.open.parts.insertOne({ _id: nonce(), of: own.l, next: part, at: this.now() }, concern(durability))))
     return true
   }
 
@@ -309,15 +304,19 @@ const byCollection = (entries: readonly Entry[]): Map<string, Entry[]> => {
   return tables
 }
 
-/** Cut so that each fits into a document. */
-const inParts = (next: Part['next']): Part['next'][] => {
-  const parts: Part['next'][number][][] = []
+const lengthOf = ({ r = '' }: Partial<Image>): number => r.length
+
+/** Cut so that each fits into a document, and into a message. */
+const parts = <T>(items: readonly T[], length: (item: T) => number): T[][] => {
+  const made: T[][] = []
   let size = Infinity
-  for (const one of next) {
-    size += one.n.r.length
-    if (size > mostCharacters || (parts.at(-1)?.length ?? 0) >= mostAtOnce) parts.push([])
-    if (parts.at(-1)?.length === 0) size = one.n.r.length
-    parts.at(-1)?.push(one)
+  for (const item of items) {
+    size += length(item)
+    if (size > mostCharacters || (made.at(-1)?.length ?? 0) >= mostAtOnce) {
+      made.push([])
+      size = length(item)
+    }
+    made.at(-1)?.push(item)
   }
-  return parts
+  return made
 }

@@ -61,11 +61,27 @@ whereMongo('changes of several partitions in one moment', (url) => {
   test('are one insert and one write of all checkpoints', async () => {
     const { one, other, sent } = await begin()
     expect(await move(one)).toEqual(partitions.map(() => applied))
-    expect(sent.map(({ method, args: [what] }) => [method, (what as unknown[]).length])).toEqual([
-      ['insertMany', 10],
+    const counts = sent.map(({ method, args: [what] }) => [method, ((what as { documents?: unknown[] }).documents ?? (what as unknown[])).length])
+    expect(counts).toEqual([
+      ['insert', 10],
       ['bulkWrite', 10],
     ])
     for (const rows of [one, other]) expect(await listed(rows)).toEqual(partitions.map((p) => ({ id: `4 ${p}`, by: 'one' })))
+  })
+
+  test('that are larger than a command are cut, and are there together', async () => {
+    const { one, other, sent } = await begin()
+    const large = 'x'.repeat(900_000)
+    const ids = ['4 a', '4 b', '4 c', '4 d', '4 e']
+    expect(
+      await one.apply(
+        ids.map((id) => put(id, large)),
+        upTo(0, 3, 4),
+      ),
+    ).toEqual({ applied: true, counts: ids.map(() => 1) })
+    const inserted = sent.flatMap(({ args: [what] }) => (what as { documents?: unknown[] }).documents?.length ?? [])
+    expect(inserted).toEqual([2, 2, 1])
+    expect((await listed(other)).map(({ id, by }) => [id, by.length])).toEqual(ids.map((id) => [id, large.length]))
   })
 
   test('beside new rows it is the one that ends which decides: no lock and no finishing of its own', async () => {
@@ -73,7 +89,7 @@ whereMongo('changes of several partitions in one moment', (url) => {
     await other.apply([put('4 asks', 'other')])
     const remove = { op: 'remove', table: items, key: '4 asks' } as unknown as RowChange<Item>
     expect(await one.apply([put('4 a', 'one'), put('4 b', 'one'), remove])).toEqual({ applied: true, counts: [1, 1, 1] })
-    expect(sent.map(({ method }) => method)).toEqual(['insertMany', 'updateOne', 'bulkWrite'])
+    expect(sent.map(({ method }) => method)).toEqual(['insert', 'updateOne', 'bulkWrite'])
     expect((await listed(other)).map(({ id }) => id)).toEqual(['4 a', '4 b'])
   })
 
@@ -83,12 +99,12 @@ whereMongo('changes of several partitions in one moment', (url) => {
     await other.apply([put('4 5', 'other')])
     expect(await move(one)).toEqual(partitions.map((p) => (p === 3 ? { applied: false, because: 'checkpoint', stored: 9 } : applied)))
     // The others need no second try.
-    expect(sent.filter(({ method }) => method === 'insertMany')).toHaveLength(1)
+    expect(sent.filter(({ method }) => method === 'insert')).toHaveLength(1)
     const expected = partitions.filter((p) => p !== 3).map((p) => ({ id: `4 ${p}`, by: 'one' }))
     for (const rows of [one, other]) expect([await listed(rows), await seqs(rows)]).toEqual([expected, partitions.map((p) => (p === 3 ? 9 : 4))])
   })
 
-  test.each(['insertMany', 'bulkWrite'])('are all there once where the answer of their %s was lost', async (lost) => {
+  test.each(['insert', 'bulkWrite'])('are all there once where the answer of their %s was lost', async (lost) => {
     const { one, other, onSent } = await begin()
     let once = true
     onSent(({ method }) => {
