@@ -22,8 +22,12 @@ const steps = [
 export const readFunnel = async (rows: Rows, tenant: string, { from, to }: Period): Promise<FunnelAnswer> => {
   if (from >= to) throw new RefusalError('analytics.series.period-empty')
   if ((to - from) / day > mostDays) throw new RefusalError('analytics.series.too-long', { most: mostDays })
-  const { items } = await rows.find(funnel, { index: 'byTime', where: { tenant }, range: { gte: from, lt: to }, limit: 1000 })
-  const counts = steps.map(([, field]) => items.reduce((sum, row) => sum + row[field], 0))
+  const counts = steps.map(() => 0)
+  for (let cursor: string | undefined, first = true; first || cursor; first = false) {
+    const page = await rows.find(funnel, { index: 'byTime', where: { tenant }, range: { gte: from, lt: to }, limit: 1000, cursor })
+    for (const row of page.items) for (const [i, [, field]] of steps.entries()) counts[i] = (counts[i] ?? 0) + row[field]
+    cursor = page.next
+  }
   return {
     definition,
     timeZone: 'UTC',

@@ -8,6 +8,7 @@ import { add, keyOf, put } from '@pavan/platform/views/changes.js'
 import { defineView, on, type Changes, type Current } from '@pavan/platform/views/define-view.js'
 import { defineTable } from '@pavan/platform/views/rows.js'
 import { startOf } from '../calendar.js'
+import { countKey } from '../metrics/counted-rows.js'
 
 export interface FunnelRow {
   readonly tenant: string
@@ -33,8 +34,8 @@ const people = defineTable<PersonRow>({ name: 'registration-funnel-people', vers
 
 type Step = 'started' | 'registered' | 'verified' | 'signedIn'
 
-const count = (tenant: string, at: number, step: Step) =>
-  add(funnel, keyOf(tenant, at), { [step]: 1 }, { tenant, at, started: 0, registered: 0, verified: 0, signedIn: 0 })
+const count = (event: RecordedEvent<any>, at: number, step: Step) =>
+  add(funnel, countKey(event, at), { [step]: 1 }, { tenant: event.stream.tenant, at, started: 0, registered: 0, verified: 0, signedIn: 0 })
 
 /** Counts the steps that are new and belong to a known day. */
 const take = async (event: RecordedEvent<any>, user: string, current: Current, taken: Omit<PersonRow, 'tenant'>): Promise<Changes> => {
@@ -47,7 +48,7 @@ const take = async (event: RecordedEvent<any>, user: string, current: Current, t
   const steps: Step[] =
     at === undefined ? [] : [...(before.at === undefined ? (['registered'] as const) : []), ...(['verified', 'signedIn'] as const).filter(isNew)]
   const same = before.at === after.at && before.verified === after.verified && before.signedIn === after.signedIn
-  return same ? [] : [put(people, key, after), ...steps.map((step) => count(tenant, at as number, step))]
+  return same ? [] : [put(people, key, after), ...steps.map((step) => count(event, at as number, step))]
 }
 
 export const funnelView = defineView({
@@ -56,7 +57,7 @@ export const funnelView = defineView({
   tables: [funnel, people],
   interval: 100,
   on: [
-    on(registrationStarted, (event) => [count(event.stream.tenant, startOf('day', event.at), 'started')]),
+    on(registrationStarted, (event) => [count(event, startOf('day', event.at), 'started')]),
     on(userRegistered, (event, current: Current) =>
       take(event, event.stream.id, current, { at: startOf('day', event.at), ...(event.data.emailVerified ? { verified: true } : {}) }),
     ),

@@ -2,15 +2,16 @@
 import type { AnyEventType, EventOf } from '@pavan/contracts'
 import type { Dimension, Interval } from '@pavan/contracts/analytics/analytics.contract.js'
 import type { RecordedEvent } from '@pavan/kernel'
-import { add, keyOf } from '@pavan/platform/views/changes.js'
+import { add } from '@pavan/platform/views/changes.js'
 import { defineView, on, type EventHandler } from '@pavan/platform/views/define-view.js'
 import { defineTable, type Rows, type TableDefinition } from '@pavan/platform/views/rows.js'
 import { startOf } from '../calendar.js'
+import { countKey } from './counted-rows.js'
 import type { Measured, Metric, MetricRange, MetricTexts } from './metric.js'
 
 type Labels = Partial<Record<Dimension, string | undefined>>
 
-/** How many events of one kind happened in one period. */
+/** How many events of one kind happened in one period, in some of the partitions. */
 interface CountRow extends Partial<Record<Dimension, string>> {
   readonly tenant: string
   /** Hours for close looks, days for everything else. */
@@ -41,7 +42,7 @@ export const defineCounter = (
         const at = startOf(grain, event.at)
         return add(
           table,
-          keyOf(tenant, grain, at, ...dimensions.map((dimension) => own[dimension] as string)),
+          countKey(event, grain, at, ...dimensions.map((dimension) => own[dimension] as string)),
           { count: 1 },
           { tenant, grain, at, ...own, count: 0 },
         )

@@ -5,10 +5,12 @@ import { add, keyOf, once } from '@pavan/platform/views/changes.js'
 import { defineView, on, type Current } from '@pavan/platform/views/define-view.js'
 import { defineTable, type Rows, type RowChange, type TableDefinition } from '@pavan/platform/views/rows.js'
 import { startOf } from '../calendar.js'
+import { countKey } from './counted-rows.js'
 import type { Measured, Metric, MetricRange, MetricTexts } from './metric.js'
 
 type Period = 'day' | 'week' | 'month'
 
+/** How many people were seen for the first time in a period, by events of some of the partitions. */
 interface CountRow {
   readonly tenant: string
   readonly period: Period
@@ -38,7 +40,7 @@ export const defineDistinct = (given: MetricTexts & { readonly version?: number;
     const { tenant } = event.stream
     const at = startOf(period, event.at)
     return once(seen, keyOf(tenant, period, at, who), { tenant }, [
-      add(table, keyOf(tenant, period, at), { count: 1 }, { tenant, period, at, count: 0 }),
+      add(table, countKey(event, period, at), { count: 1 }, { tenant, period, at, count: 0 }),
       ...more,
     ])
   }
