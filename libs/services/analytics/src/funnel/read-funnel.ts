@@ -23,11 +23,12 @@ export const readFunnel = async (rows: Rows, tenant: string, { from, to }: Perio
   if (from >= to) throw new RefusalError('analytics.series.period-empty')
   if ((to - from) / day > mostDays) throw new RefusalError('analytics.series.too-long', { most: mostDays })
   const counts = steps.map(() => 0)
-  for (let cursor: string | undefined, first = true; first || cursor; first = false) {
+  let cursor: string | undefined
+  do {
     const page = await rows.find(funnel, { index: 'byTime', where: { tenant }, range: { gte: from, lt: to }, limit: 1000, cursor })
     for (const row of page.items) for (const [i, [, field]] of steps.entries()) counts[i] = (counts[i] ?? 0) + row[field]
     cursor = page.next
-  }
+  } while (cursor)
   return {
     definition,
     timeZone: 'UTC',
