@@ -80,7 +80,7 @@ export abstract class EventConsumer {
   /** The changes that an event makes. A throw parks the event's stream. Undefined: the event is none of this consumer's. */
   protected abstract process(event: StoredEvent, unwritten: Unwritten): Promise<Changes> | Changes | undefined
 
-  /** Told of the events of a batch before the first of them is processed, which may spare time. */
+  /** Told of the events of a batch before the first of them is processed, where rows are shared: they are far away, and this may spare time. */
   protected foresee(_events: readonly StoredEvent[], _look: Look): void {}
 
   /** Told of an event that could not be processed, so that its stream is parked. */
@@ -170,10 +170,11 @@ export abstract class EventConsumer {
       await this.#advance(changes, { context, p, ...write }, read)
       return this.rows.look()
     })
-    this.foresee(
-      events.filter(({ position }) => position.seq > done),
-      look,
-    )
+    if (this.rows.shared)
+      this.foresee(
+        events.filter(({ position }) => position.seq > done),
+        look,
+      )
     /** Streams with events that this batch parks. */
     const parkedNow = new Set<string>()
     try {

@@ -57,7 +57,6 @@ const calmEvents = { own: 4, shared: 50 }
 
 /** What an event changes where none before it in its batch changes what its handlers read. */
 interface Foreseen {
-  readonly look: Look
   readonly reads: readonly (readonly [table: string, key: string])[]
   readonly changes: Promise<Changes>
 }
@@ -69,7 +68,8 @@ export class ViewRunner extends EventConsumer {
   readonly #handlers
   /** By event id, of the batch that is being worked on. */
   readonly #spans = new Map<string, RunningSpan>()
-  readonly #foreseen = new WeakMap<StoredEvent, Foreseen>()
+  /** By the look of a batch, which is another one after each write of it, and goes with it. */
+  readonly #foreseen = new WeakMap<Look, ReadonlyMap<StoredEvent, Foreseen>>()
 
   constructor(
     readonly view: ViewDefinition,
@@ -168,22 +168,22 @@ export class ViewRunner extends EventConsumer {
 
   /** Rows that are shared are far away: what the events of a batch read travels together (docs/adr/0064-a-batch-reads-together.md). */
   protected override foresee(events: readonly StoredEvent[], look: Look): void {
-    if (!this.rows.shared) return
     const concerned = events.filter((event) => this.concerns(event))
-    if (concerned.length < 2) return
-    for (const event of concerned) {
-      const reads: [string, string][] = []
-      const noted: Look = {
-        get: (table, key) => {
-          reads.push([table.name, key])
-          return look.get(table, key)
-        },
-      }
-      const changes = this.#run(this.#handlers.of(event), event, { changes: [], look: noted, flush: async () => {} })
-      // What it throws is thrown when the event's turn has come.
-      changes.catch(() => {})
-      this.#foreseen.set(event, { look, reads, changes })
+    if (concerned.length > 1) this.#foreseen.set(look, new Map(concerned.map((event) => [event, this.#foresee(event, look)])))
+  }
+
+  #foresee(event: StoredEvent, look: Look): Foreseen {
+    const reads: [string, string][] = []
+    const noted: Look = {
+      get: (table, key) => {
+        reads.push([table.name, key])
+        return look.get(table, key)
+      },
     }
+    const changes = this.#run(this.#handlers.of(event), event, { changes: [], look: noted, flush: async () => {} })
+    // What it throws is thrown when the event's turn has come.
+    changes.catch(() => {})
+    return { reads, changes }
   }
 
   protected process(stored: StoredEvent, unwritten: Unwritten): Promise<Changes> | undefined {
@@ -192,9 +192,8 @@ export class ViewRunner extends EventConsumer {
   }
 
   async #inTurn(handlers: readonly ViewHandler[], stored: StoredEvent, unwritten: Unwritten): Promise<Changes> {
-    const foreseen = this.#foreseen.get(stored)
-    // Each write of a batch is followed by another look.
-    if (foreseen?.look === unwritten.look) {
+    const foreseen = this.#foreseen.get(unwritten.look)?.get(stored)
+    if (foreseen) {
       await Promise.allSettled([foreseen.changes])
       if (!foreseen.reads.some(([table, key]) => lastTouching(unwritten.changes, table, key))) return foreseen.changes
     }
