@@ -24,7 +24,7 @@ export class PartitionWindow {
   end = 0
   /** The broker has been asked for what comes next. */
   live = false
-  #chunks: readonly Chunk[] = []
+  #chunks: Chunk[] = []
 
   constructor(
     readonly topic: string,
@@ -39,29 +39,29 @@ export class PartitionWindow {
 
   /** Adds what came from the broker. The newest stays for its time, however large it is. */
   add(records: readonly KafkaMessage[], { now, windows }: { readonly now: number; readonly windows: number }): void {
-    this.#chunks = [...this.#chunks, { records, bytes: records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0), at: now }]
+    this.#chunks.push({ records, bytes: records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0), at: now })
     this.end = Number(records.at(-1)?.offset) + 1
     const most = Math.min(mostBytes, mostBytesInAll / windows)
     let count = 0
     let bytes = 0
-    this.#drop(
-      this.#chunks.findLastIndex((chunk, i) => {
-        count += chunk.records.length
-        bytes += chunk.bytes
-        return i < this.#chunks.length - 1 && (count > mostRecords || bytes > most)
-      }),
-    )
+    const last = this.#chunks.findLastIndex((chunk, i) => {
+      count += chunk.records.length
+      bytes += chunk.bytes
+      return i < this.#chunks.length - 1 && (count > mostRecords || bytes > most)
+    })
+    this.#drop(last + 1)
     this.forget(now)
   }
 
-  /** Drops what has been kept for long enough. */
+  /** Drops what has been kept for long enough. Asked with each fetch: mostly the oldest says that nothing has. */
   forget(now: number): void {
-    this.#drop(this.#chunks.findLastIndex(({ at }) => now - at > keptFor))
+    const fresh = this.#chunks.findIndex(({ at }) => now - at <= keptFor)
+    this.#drop(fresh < 0 ? this.#chunks.length : fresh)
   }
 
-  #drop(upTo: number): void {
-    if (upTo < 0) return
-    this.#chunks = this.#chunks.slice(upTo + 1)
+  #drop(count: number): void {
+    if (count === 0) return
+    this.#chunks = this.#chunks.slice(count)
     this.base = Number(this.#chunks[0]?.records[0]?.offset ?? this.end)
   }
 
