@@ -148,16 +148,15 @@ const markMs = 600_000
 const mostIndexes = 16
 
 /** What the removal of rows leaves: a mark without content, so that a late repetition of an earlier write does not bring a row back. */
-export const removal = (v: string, now: number, fields: readonly string[] = everyField) => ({
+export const removal = (v: string, now: number) => ({
   $set: { d: true as const, e: now + markMs, v },
-  $unset: Object.fromEntries(fields.map((field) => [field, '' as const])),
+  $unset: Object.fromEntries(
+    ['r', 'l', 'o', 'n', 'g', 'p', 's', ...Array.from({ length: mostIndexes }, (_, i) => `x${i}`)].map((field) => [field, '' as const]),
+  ),
 })
 
-const everyField = ['r', 'l', 'o', 'n', 'g', 'p', 's', ...Array.from({ length: mostIndexes }, (_, i) => `x${i}`)]
-
 export const markOf = (doc: RowDoc, v: string, now: number, p?: Decided) => {
-  const own = everyField.filter((field) => field in doc)
-  const { $set, $unset } = removal(v, now, own)
+  const { $set, $unset } = removal(v, now)
   if (!p) return { $set: { ...$set, w: writersOf(doc) }, $unset }
   const { p: _, ...others } = $unset
   return { $set: { ...$set, w: writersOf(doc), p }, $unset: others }
